@@ -1,0 +1,585 @@
+//! What CloudTrail reported, understood: who was denied which function, and what is said of the reason.
+//!
+//! A [`Denial`] is not a judgement. It is the one reading of an event in which no field contradicts another and in which
+//! the function is one exact ARN; whatever does not get that far is refused or ignored here, each with its reason. Past
+//! this module nobody splits a colon or looks for a field.
+
+use crate::arn::{Arn, FunctionArn, FunctionName, is_account};
+use crate::event::{ApiCall, Payload, UserIdentity};
+use crate::message::{self, Cause, Message, NotOneDenial, Resource};
+use crate::principal::{Principal, PrincipalKind, RoleSession};
+use crate::refusal::{Reason, Refusal};
+use crate::text::one_line;
+
+/// The only action that is ever granted.
+pub const ACTION: &str = "lambda:InvokeFunction";
+
+/// Who called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// An IAM user, or the role of a session.
+    Principal(Principal),
+    /// Somebody to whom no inline policy can be attached, or who is not named in full.
+    Other {
+        /// What it is, for a person.
+        what: String,
+        /// The partition, where it is known.
+        partition: Option<String>,
+        /// The account, where it is known.
+        account: Option<String>,
+    },
+}
+
+impl Caller {
+    /// The account, where it is known.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::Principal(principal) => Some(principal.account()),
+            Self::Other { account, .. } => account.as_deref(),
+        }
+    }
+
+    /// The partition, where it is known.
+    pub fn partition(&self) -> Option<&str> {
+        match self {
+            Self::Principal(principal) => Some(principal.partition()),
+            Self::Other { partition, .. } => partition.as_deref(),
+        }
+    }
+}
+
+/// A denied invoke, free of contradictions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    caller: Caller,
+    function: FunctionArn,
+    cause: Cause,
+    account: Option<String>,
+}
+
+impl Denial {
+    /// Who was denied.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What was called.
+    pub fn function(&self) -> &FunctionArn {
+        &self.function
+    }
+
+    /// What is said of the reason.
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// The account whose trail recorded the call, where the event says so.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+}
+
+/// What is known of an event, whatever becomes of it. Texts are fit to be shown, each on one line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The ARN of the user or the role; of another caller, the ARN that CloudTrail gives.
+    pub principal: Option<String>,
+    /// The function.
+    pub function: Option<FunctionArn>,
+    /// The reason; `None` where no denial was read.
+    pub cause: Option<Cause>,
+    /// The account that recorded the call.
+    pub account: Option<String>,
+    /// The region of the call.
+    pub region: Option<String>,
+    /// CloudTrail's `eventID`.
+    pub event_id: Option<String>,
+    /// CloudTrail's `eventTime`.
+    pub event_time: Option<String>,
+    /// CloudTrail's `sourceIPAddress`.
+    pub source_ip_address: Option<String>,
+    /// CloudTrail's `userAgent`.
+    pub user_agent: Option<String>,
+}
+
+/// What an event turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// A denied invoke.
+    Denial(Denial),
+    /// A denied invoke that cannot be trusted.
+    Refused(Refusal),
+    /// Something else.
+    Ignored(Refusal),
+}
+
+/// Reads an event. Never fails: what cannot be understood is refused or ignored.
+pub fn read(payload: Payload) -> (Facts, Reading) {
+    let value = match payload {
+        Payload::Json(value) => value,
+        Payload::Unreadable(why) => {
+            return (
+                Facts::default(),
+                contradictory(format!("the event cannot be read: {why}")),
+            );
+        }
+        Payload::NotJson(why) => return (Facts::default(), ignored(format!("it is no JSON: {why}"))),
+    };
+    match ApiCall::read(value) {
+        Ok(call) => read_call(&call),
+        Err(other) => (Facts::of_call(&other.call), ignored(other.why)),
+    }
+}
+
+fn read_call(call: &ApiCall) -> (Facts, Reading) {
+    let mut facts = Facts::of_call(call);
+    let parsed = call.error_message.as_deref().map(message::parse);
+    let subject = match &parsed {
+        None | Some(Err(_)) => Subject::Unknown,
+        Some(Ok(Message { user: None, .. })) => Subject::Service,
+        Some(Ok(Message { user: Some(user), .. })) => Subject::User(user),
+    };
+    let resource = match &parsed {
+        Some(Ok(message)) => message.resource.clone(),
+        None | Some(Err(_)) => Resource::Missing,
+    };
+    let cause = match &parsed {
+        None => Cause::Unstated,
+        Some(Ok(message)) => message.cause.clone(),
+        Some(Err(_)) => Cause::Unread,
+    };
+
+    let caller = caller(&call.identity, subject);
+    facts.principal = caller
+        .as_ref()
+        .ok()
+        .and_then(|caller| shown_principal(caller, &call.identity));
+    let function = function(call, &resource, caller.as_ref().ok());
+    facts.function = function
+        .as_ref()
+        .ok()
+        .and_then(|function| function.as_ref().ok().cloned());
+    facts.cause = Some(cause.clone());
+
+    let ambiguous = match &parsed {
+        Some(Ok(Message {
+            action: Some(action), ..
+        })) if !action.eq_ignore_ascii_case(ACTION) => {
+            let why = format!("the action that was denied is `{}`", one_line(action, 128));
+            return (facts, Reading::Ignored(Refusal::new(Reason::OtherAction, why)));
+        }
+        Some(Err(NotOneDenial::Ambiguous { names_invoke: false })) => {
+            let why = "the message names other actions";
+            return (facts, Reading::Ignored(Refusal::new(Reason::OtherAction, why)));
+        }
+        Some(Err(NotOneDenial::Ambiguous { names_invoke: true })) => {
+            Err("the message holds more than one denial".to_owned())
+        }
+        None | Some(Ok(_) | Err(NotOneDenial::OtherText)) => Ok(()),
+    };
+    let malformed = match call.malformed {
+        Some(field) => Err(format!("`{field}` has a form that CloudTrail does not write")),
+        None => Ok(()),
+    };
+    let agreed = malformed.and(ambiguous).and_then(|()| {
+        let (caller, function) = (caller?, function?);
+        let account = place(call, &caller, function.as_ref().ok())?;
+        Ok((caller, function, account))
+    });
+    let reading = match agreed {
+        Err(why) => contradictory(why),
+        Ok((_, Err(why), _)) => Reading::Refused(Refusal::new(Reason::UntrustedResource, why)),
+        Ok((caller, Ok(function), account)) => Reading::Denial(Denial {
+            caller,
+            function,
+            cause,
+            account: account.map(str::to_owned),
+        }),
+    };
+    (facts, reading)
+}
+
+fn contradictory(why: String) -> Reading {
+    Reading::Refused(Refusal::new(Reason::ContradictoryEvent, why))
+}
+
+fn ignored(why: String) -> Reading {
+    Reading::Ignored(Refusal::new(Reason::NotADeniedInvoke, one_line(&why, 256)))
+}
+
+impl Facts {
+    fn of_call(call: &ApiCall) -> Self {
+        let shown = |text: &Option<String>, max| text.as_deref().map(|text| one_line(text, max));
+        let account = [&call.envelope_account, &call.recipient_account]
+            .into_iter()
+            .flatten();
+        let region = [&call.aws_region, &call.envelope_region].into_iter().flatten();
+        Self {
+            principal: None,
+            function: None,
+            cause: None,
+            account: account.into_iter().find(|account| is_account(account)).cloned(),
+            region: region.into_iter().find(|region| is_region(region)).cloned(),
+            event_id: shown(&call.event_id, 128),
+            event_time: shown(&call.event_time, 64),
+            source_ip_address: shown(&call.source_ip_address, 128),
+            user_agent: shown(&call.user_agent, 256),
+        }
+    }
+}
+
+/// Whom the message speaks of.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    /// There is no message, or none that is understood.
+    Unknown,
+    /// An AWS service, by its name.
+    Service,
+    /// `User:` and a text, an ARN.
+    User(&'a str),
+}
+
+/// The caller on whom `userIdentity` and the message agree; an error says where they do not.
+fn caller(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
+    match identity.kind.as_deref() {
+        Some("IAMUser") => iam_user(identity, subject),
+        Some("AssumedRole") => assumed_role(identity, subject),
+        kind => {
+            if let (Subject::User(user), Some(arn)) = (subject, identity.arn.as_deref()) {
+                same("the message's principal", user, "`userIdentity.arn`", arn)?;
+            }
+            let what = kind.map_or("an identity without a type".to_owned(), |kind| {
+                format!("an identity of the type `{}`", one_line(kind, 64))
+            });
+            other_caller(identity, subject, what)
+        }
+    }
+}
+
+fn iam_user(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
+    if let (Subject::User(user), Some(arn)) = (subject, identity.arn.as_deref()) {
+        same("the message's principal", user, "`userIdentity.arn`", arn)?;
+    }
+    let arn = match (identity.arn.as_deref(), subject) {
+        (_, Subject::Service) => {
+            return Err("the message speaks of a service, `userIdentity` of a user".to_owned());
+        }
+        (Some(arn), _) | (None, Subject::User(arn)) => arn,
+        (None, Subject::Unknown) => {
+            return other_caller(identity, subject, "an IAM user whose ARN is missing".to_owned());
+        }
+    };
+    let user = match Principal::parse(arn) {
+        Some(user) if user.kind() == PrincipalKind::User => user,
+        None if is_iam(arn, "user/") => {
+            return other_caller(
+                identity,
+                subject,
+                "an IAM user with an impossible name".to_owned(),
+            );
+        }
+        Some(_) | None => {
+            return Err(format!(
+                "`userIdentity` is of the type IAMUser, but not `{}`",
+                shown(arn)
+            ));
+        }
+    };
+    if let Some(account) = identity.account.as_deref() {
+        same(
+            "`userIdentity.accountId`",
+            account,
+            "the account of its ARN",
+            user.account(),
+        )?;
+    }
+    if let Some(name) = identity.user_name.as_deref() {
+        same(
+            "`userIdentity.userName`",
+            name,
+            "the name in its ARN",
+            user.name(),
+        )?;
+    }
+    Ok(Caller::Principal(user))
+}
+
+fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
+    if identity.issuer_kind.as_deref().is_some_and(|kind| kind != "Role") {
+        return Err("the session was not issued by a role".to_owned());
+    }
+    if matches!(subject, Subject::Service) {
+        return Err("the message speaks of a service, `userIdentity` of a role".to_owned());
+    }
+    // Older records have the role's own ARN where others have the session's.
+    let own_arn = identity.arn.as_deref().and_then(Principal::parse);
+    if let (Subject::User(user), Some(arn), None) = (subject, identity.arn.as_deref(), &own_arn) {
+        same("the message's principal", user, "`userIdentity.arn`", arn)?;
+    }
+    let role = match identity.issuer_arn.as_deref() {
+        Some(arn) => match Principal::parse(arn) {
+            Some(role) if role.kind() == PrincipalKind::Role => role,
+            None if is_iam(arn, "role/") => {
+                return other_caller(
+                    identity,
+                    subject,
+                    "a session of a role that IAM does not hold".to_owned(),
+                );
+            }
+            Some(_) | None => return Err(format!("`{}` issued the session, and is no role", shown(arn))),
+        },
+        None => match own_arn {
+            Some(ref role) if role.kind() == PrincipalKind::Role => role.clone(),
+            Some(_) => {
+                return Err("`userIdentity` is of the type AssumedRole, its ARN is a user's".to_owned());
+            }
+            // The session's ARN has no path, so that the role's own ARN cannot be told.
+            None => return other_caller(identity, subject, "a session whose role is not named".to_owned()),
+        },
+    };
+    let sessions = [
+        identity.arn.as_deref(),
+        if let Subject::User(user) = subject {
+            Some(user)
+        } else {
+            None
+        },
+    ];
+    for text in sessions.into_iter().flatten() {
+        let of_role = RoleSession::parse(text).is_some_and(|session| session.is_of(&role))
+            || Principal::parse(text).as_ref() == Some(&role);
+        if !of_role {
+            return Err(format!("`{}` is no session of `{role}`", shown(text)));
+        }
+    }
+    for (field, account) in [
+        ("`userIdentity.accountId`", &identity.account),
+        ("`sessionIssuer.accountId`", &identity.issuer_account),
+    ] {
+        if let Some(account) = account.as_deref() {
+            same(field, account, "the role's account", role.account())?;
+        }
+    }
+    if let Some(name) = identity.issuer_name.as_deref() {
+        same(
+            "`sessionIssuer.userName`",
+            name,
+            "the name in its ARN",
+            role.name(),
+        )?;
+    }
+    Ok(Caller::Principal(role))
+}
+
+fn other_caller(identity: &UserIdentity, subject: Subject<'_>, what: String) -> Result<Caller, String> {
+    let message_arn = if let Subject::User(user) = subject {
+        Some(user)
+    } else {
+        None
+    };
+    let arn = identity.arn.as_deref().or(message_arn).and_then(Arn::parse);
+    let arn_account = arn.map(|arn| arn.account).filter(|account| !account.is_empty());
+    if let (Some(account), Some(of_arn)) = (identity.account.as_deref(), arn_account) {
+        same(
+            "`userIdentity.accountId`",
+            account,
+            "the account of its ARN",
+            of_arn,
+        )?;
+    }
+    Ok(Caller::Other {
+        what,
+        partition: arn.map(|arn| arn.partition.to_owned()),
+        account: identity.account.as_deref().or(arn_account).map(str::to_owned),
+    })
+}
+
+/// The function on which all fields agree; the outer error says where they do not, the inner one why it is not trusted.
+fn function(
+    call: &ApiCall,
+    resource: &Resource,
+    caller: Option<&Caller>,
+) -> Result<Result<FunctionArn, String>, String> {
+    let mut named: Vec<(&str, FunctionArn)> = Vec::new();
+    let mut untrusted = None;
+    let mut distrust = |why: String| untrusted = untrusted.take().or(Some(why));
+
+    match resource {
+        Resource::Missing => {}
+        Resource::Cut => distrust("the message is cut off where it names the resource".to_owned()),
+        Resource::Named(text) => match FunctionArn::parse(text) {
+            Some(function) => named.push(("the message's resource", function)),
+            None => distrust(format!(
+                "the message's resource `{}` is not one exact function",
+                shown(text)
+            )),
+        },
+    }
+    for recorded in &call.resources {
+        match recorded.arn.as_deref().map(|arn| (arn, FunctionArn::parse(arn))) {
+            Some((_, Some(function))) => {
+                if let Some(account) = recorded.account.as_deref() {
+                    same(
+                        "`resources.accountId`",
+                        account,
+                        "the account of its ARN",
+                        function.account(),
+                    )?;
+                }
+                named.push(("`resources`", function));
+            }
+            Some((arn, None)) => distrust(format!(
+                "`{}` in `resources` is not one exact function",
+                shown(arn)
+            )),
+            None => {}
+        }
+    }
+    let mut short_name = None;
+    if let Some(text) = call.function_name.as_deref() {
+        match (FunctionArn::parse(text), FunctionName::parse(text)) {
+            (Some(function), _) => named.push(("`requestParameters.functionName`", function)),
+            (None, Some(name)) => short_name = Some(name),
+            (None, None) => {
+                distrust(format!(
+                    "`requestParameters.functionName` `{}` is not one exact function",
+                    shown(text)
+                ));
+            }
+        }
+    }
+
+    let mut named = named.into_iter();
+    let first = named.next();
+    if let Some((field, function)) = &first {
+        for (other_field, other) in named {
+            same(field, function.as_str(), other_field, other.as_str())?;
+        }
+        if let Some(name) = short_name {
+            same(
+                "`requestParameters.functionName`",
+                name.name,
+                field,
+                function.name(),
+            )?;
+            if let Some(account) = name.account {
+                same(
+                    "the account in `requestParameters.functionName`",
+                    account,
+                    field,
+                    function.account(),
+                )?;
+            }
+        }
+    }
+    if let Some(why) = untrusted {
+        return Ok(Err(why));
+    }
+    let function = first.map(|(_, function)| function).or_else(|| {
+        // A bare name is a function of the caller's account in the region of the call.
+        let name = short_name?;
+        let region = call.aws_region.as_deref().or(call.envelope_region.as_deref())?;
+        let caller = caller?;
+        FunctionArn::new(
+            caller.partition()?,
+            region,
+            name.account.or(caller.account())?,
+            name.name,
+        )
+    });
+    Ok(function.ok_or_else(|| "the event does not name the function".to_owned()))
+}
+
+/// The account that recorded the call; an error says where accounts or regions contradict each other.
+fn place<'a>(
+    call: &'a ApiCall,
+    caller: &Caller,
+    function: Option<&FunctionArn>,
+) -> Result<Option<&'a str>, String> {
+    let accounts = [
+        ("the envelope's `account`", call.envelope_account.as_deref()),
+        ("`recipientAccountId`", call.recipient_account.as_deref()),
+    ];
+    let account = agreed(accounts, is_account, "account id")?;
+    let regions = [
+        ("the envelope's `region`", call.envelope_region.as_deref()),
+        ("`awsRegion`", call.aws_region.as_deref()),
+    ];
+    let region = agreed(regions, is_region, "region")?;
+    if let Some(function) = function {
+        if let Some(region) = region {
+            same(
+                "the region of the call",
+                region,
+                "the function's",
+                function.region(),
+            )?;
+        }
+        // A call is recorded where the caller is and where the function is, and nowhere else.
+        if let Some(account) = account
+            && account != function.account()
+            && caller.account() != Some(account)
+        {
+            return Err(format!(
+                "account {account} recorded the call, and has neither the caller nor the function"
+            ));
+        }
+    }
+    Ok(account)
+}
+
+/// The value that both fields have, or the only one that is there.
+fn agreed<'a>(
+    fields: [(&str, Option<&'a str>); 2],
+    is_valid: fn(&str) -> bool,
+    noun: &str,
+) -> Result<Option<&'a str>, String> {
+    for (field, value) in fields {
+        if value.is_some_and(|value| !is_valid(value)) {
+            return Err(format!("{field} is no {noun}"));
+        }
+    }
+    let [(first, a), (second, b)] = fields;
+    if let (Some(a), Some(b)) = (a, b) {
+        same(first, a, second, b)?;
+    }
+    Ok(a.or(b))
+}
+
+fn same(field: &str, value: &str, other_field: &str, other: &str) -> Result<(), String> {
+    if value == other {
+        return Ok(());
+    }
+    Err(format!(
+        "{field} is `{}`, {other_field} `{}`",
+        shown(value),
+        shown(other)
+    ))
+}
+
+/// The ARN to show for a caller: a principal's own, or the one that CloudTrail gives.
+fn shown_principal(caller: &Caller, identity: &UserIdentity) -> Option<String> {
+    match caller {
+        Caller::Principal(principal) => Some(principal.to_string()),
+        Caller::Other { .. } => {
+            let arn = identity.arn.as_deref()?;
+            let is_plain = Arn::parse(arn).is_some() && arn.bytes().all(|byte| byte.is_ascii_graphic());
+            (is_plain && arn.len() <= 2048).then(|| arn.to_owned())
+        }
+    }
+}
+
+fn shown(text: &str) -> String {
+    one_line(text, 256)
+}
+
+fn is_iam(text: &str, resource: &str) -> bool {
+    Arn::parse(text).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with(resource))
+}
+
+fn is_region(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}

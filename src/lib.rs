@@ -1,0 +1,22 @@
+//! Grants `lambda:InvokeFunction` to allowlisted IAM users and roles when CloudTrail reports that they were denied it.
+//!
+//! The way of the data, one direction only:
+//!
+//! ```text
+//! event ──► denial ──► decision ──► grant ──► notice ──► outcome
+//! (as it    (facts,    (allowlist,  (IAM)     (SNS)      (reply, log line
+//!  came)     or not     pure)                             and notice)
+//!            a denial)
+//! ```
+//!
+//! Everything up to the decision is pure: no clock, no environment, no network. There are two edges, `grant` and
+//! `notice`, and one place that knows the order, `handler`. Each module is named after its noun and says what that is
+//! and is not.
+
+pub mod arn;
+pub mod denial;
+pub mod event;
+pub mod message;
+pub mod principal;
+pub mod refusal;
+pub mod text;

@@ -1,0 +1,3 @@
+//! The Lambda function; not wired yet.
+
+fn main() {}

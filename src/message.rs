@@ -1,0 +1,581 @@
+//! The sentence in which AWS says who was denied what, and why.
+//!
+//! ```text
+//! User: <principal ARN> is not authorized to perform: <action>[ on resource: <ARN>][ <clause>][<tail>]
+//! ```
+//!
+//! A [`Message`] repeats what the sentence says; whether that is believed is [`denial`](crate::denial)'s business. It is
+//! not a search for ARNs: only the words at their places in the sentence count, whatever else stands before or after.
+//! The forms are those of <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
+
+use serde::Serialize;
+
+/// CloudTrail cuts `errorMessage` at 1 KB; up to three bytes less where the cut would fall inside a character.
+///
+/// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
+const CUT_AT_BYTES: usize = 1024 - 3;
+
+const SENTENCE: &str = " is not authorized to perform: ";
+
+/// The kind of policy that denied, or did not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeniedBy {
+    /// A policy of the user, its groups, or the role.
+    IdentityBasedPolicy,
+    /// A policy of the function.
+    ResourceBasedPolicy,
+    /// The permissions boundary of the user or the role.
+    PermissionsBoundary,
+    /// A policy passed when the session was made.
+    SessionPolicy,
+    /// A service control policy of the organization.
+    ServiceControlPolicy,
+    /// A resource control policy of the organization.
+    ResourceControlPolicy,
+    /// The policy of the VPC endpoint that the call came through.
+    VpcEndpointPolicy,
+    /// The trust policy of a role.
+    RoleTrustPolicy,
+    /// The message does not say.
+    Unstated,
+}
+
+/// Whether something denied, or nothing allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DenialKind {
+    /// No statement allows the call.
+    Implicit,
+    /// A `Deny` statement matches the call.
+    Explicit,
+    /// The message does not say.
+    Unstated,
+}
+
+/// What a message says of the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// Nothing: the old form of the message, or no message at all.
+    Unstated,
+    /// A clause, in full.
+    Stated {
+        /// The kind of policy; [`DeniedBy::Unstated`] for the bare `with an explicit deny` and for kinds unknown to us.
+        denied_by: DeniedBy,
+        /// Implicit or explicit.
+        denial: DenialKind,
+        /// The ARN of the policy that denies, where the message ends in one.
+        policy: Option<String>,
+    },
+    /// Something that was cut off or is in words unknown to us, so that it may be anything.
+    Unread,
+}
+
+impl Cause {
+    /// The kind of policy, as far as it is stated.
+    pub fn denied_by(&self) -> DeniedBy {
+        match self {
+            Self::Stated { denied_by, .. } => *denied_by,
+            Self::Unstated | Self::Unread => DeniedBy::Unstated,
+        }
+    }
+
+    /// Implicit or explicit, as far as it is stated.
+    pub fn denial(&self) -> DenialKind {
+        match self {
+            Self::Stated { denial, .. } => *denial,
+            Self::Unstated | Self::Unread => DenialKind::Unstated,
+        }
+    }
+
+    /// Whether an identity-based policy can be the cure: it was missing, or the message gives no reason at all.
+    pub fn is_curable(&self) -> bool {
+        match self {
+            Self::Unstated => true,
+            Self::Stated {
+                denied_by, denial, ..
+            } => (*denied_by, *denial) == (DeniedBy::IdentityBasedPolicy, DenialKind::Implicit),
+            Self::Unread => false,
+        }
+    }
+}
+
+/// The resource of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// The message names none.
+    Missing,
+    /// The text at the resource's place, without quotes.
+    Named(String),
+    /// The message was cut off before or inside its resource.
+    Cut,
+}
+
+/// One denial, in the words of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What follows `User:`, an ARN; `None` where a service is the subject (`CloudWatch Alarms is not authorized ...`).
+    pub user: Option<String>,
+    /// The IAM action, such as `lambda:InvokeFunction`; `None` where the message was cut off inside it.
+    pub action: Option<String>,
+    /// The resource, an ARN or `*`.
+    pub resource: Resource,
+    /// The reason.
+    pub cause: Cause,
+}
+
+/// Why a text is not one denial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOneDenial {
+    /// It does not have the sentence's form.
+    OtherText,
+    /// It holds the sentence, or a part of it, more than once, or it contradicts itself.
+    Ambiguous {
+        /// Whether `lambda:InvokeFunction` is among the actions that it names.
+        names_invoke: bool,
+    },
+}
+
+/// Reads an `errorMessage`.
+pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
+    let is_cut = text.len() >= CUT_AT_BYTES || text.ends_with("...") || text.ends_with('\u{2026}');
+    let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let ambiguous = NotOneDenial::Ambiguous {
+        names_invoke: text.contains("lambda:InvokeFunction"),
+    };
+
+    let (subject, rest) = text.split_once(SENTENCE).ok_or(NotOneDenial::OtherText)?;
+    if rest.contains(SENTENCE.trim_ascii()) || rest.contains("User:") {
+        return Err(ambiguous);
+    }
+    let user = match subject.matches("User:").count() {
+        0 => None,
+        1 => Some(subject_user(subject).ok_or(ambiguous)?),
+        _ => return Err(ambiguous),
+    };
+
+    let (action, rest) = first_word(rest);
+    let (resource, rest) = match rest.strip_prefix("on resource: ") {
+        None if is_cut && rest.is_empty() => (Resource::Cut, ""),
+        None if is_cut && "on resource:".starts_with(rest) => (Resource::Cut, ""),
+        None => (Resource::Missing, rest),
+        Some(rest) => match first_word(rest) {
+            (_, "") if is_cut => (Resource::Cut, ""),
+            (word, rest) => (Resource::Named(unquoted(word).to_owned()), rest),
+        },
+    };
+    let action = Some(unquoted(action)).filter(|action| !(is_cut && text.ends_with(action)));
+    let cause = match clause(rest) {
+        Some(Clause {
+            action: Some(other), ..
+        }) if action.is_some_and(|action| !other.eq_ignore_ascii_case(action)) => {
+            return Err(ambiguous);
+        }
+        Some(Clause {
+            denied_by,
+            denial,
+            policy,
+            ..
+        }) => Cause::Stated {
+            denied_by,
+            denial,
+            policy,
+        },
+        None if is_neutral(rest) && !is_cut => Cause::Unstated,
+        None => Cause::Unread,
+    };
+    Ok(Message {
+        user,
+        action: action.map(str::to_owned),
+        resource,
+        cause,
+    })
+}
+
+/// The last word before the sentence, where `User:` stands right before it.
+fn subject_user(subject: &str) -> Option<String> {
+    let (before, user) = subject.rsplit_once(' ')?;
+    before.ends_with("User:").then(|| unquoted(user).to_owned())
+}
+
+struct Clause {
+    denied_by: DeniedBy,
+    denial: DenialKind,
+    /// The action that the clause repeats.
+    action: Option<String>,
+    policy: Option<String>,
+}
+
+/// Reads the clause that `text` begins with; `None` where there is none, or none that is complete.
+fn clause(text: &str) -> Option<Clause> {
+    let lower = text.to_ascii_lowercase();
+    let read = if let Some(rest) = lower.strip_prefix("because no ") {
+        implicit(rest)
+    } else if let Some(rest) = lower.strip_prefix("because the role trust policy ") {
+        // AWS's own page has this wording for a trust policy that does not allow.
+        implicit(&format!("role trust policy {rest}"))
+    } else {
+        let rest = lower.strip_prefix("with an explicit deny")?;
+        explicit(rest, text.get(text.len().checked_sub(rest.len())?..)?)
+    }?;
+    let (clause, tail) = read;
+    // Whatever follows a clause is an authorization id or an SDK's addition. A second clause is not.
+    let one_clause = !["explicit deny", "because no", "not authorized"]
+        .iter()
+        .any(|word| tail.contains(word));
+    one_clause.then_some(clause)
+}
+
+/// `<kind> allows the <action> action`, in lower case.
+fn implicit(text: &str) -> Option<(Clause, String)> {
+    let (kind, rest) = text.split_once(" allows the ")?;
+    let (action, rest) = rest.split_once(' ')?;
+    let tail = rest.strip_prefix("action").filter(|tail| ends_word(tail))?;
+    let clause = Clause {
+        denied_by: policy_kind(kind)
+            .filter(|(_, rest)| rest.is_empty())
+            .map_or(DeniedBy::Unstated, |(by, _)| by),
+        denial: DenialKind::Implicit,
+        action: Some(action.to_owned()),
+        policy: None,
+    };
+    Some((clause, tail.to_owned()))
+}
+
+/// `[ in a <kind>[ transitively through a <kind>]][: <policy ARN>]`; `original` is the same text in its own case.
+fn explicit(text: &str, original: &str) -> Option<(Clause, String)> {
+    if !ends_word(text) {
+        return None;
+    }
+    let mut denied_by = DeniedBy::Unstated;
+    let mut tail = text;
+    if let Some((by, rest)) = text
+        .strip_prefix(" in ")
+        .map(without_article)
+        .and_then(policy_kind)
+    {
+        (denied_by, tail) = (by, rest);
+        // "check for an explicit Deny in your SCPs", says AWS's page of a VPC endpoint policy transitively through one.
+        if let Some((by, rest)) = rest
+            .strip_prefix(" transitively through ")
+            .map(without_article)
+            .and_then(policy_kind)
+        {
+            (denied_by, tail) = (by, rest);
+        }
+    }
+    let policy = original
+        .get(original.len().checked_sub(tail.len())?..)?
+        .trim_start_matches([':', ' '])
+        .split(' ')
+        .next()
+        .filter(|word| word.starts_with("arn:"))
+        .map(str::to_owned);
+    Some((
+        Clause {
+            denied_by,
+            denial: DenialKind::Explicit,
+            action: None,
+            policy,
+        },
+        tail.to_owned(),
+    ))
+}
+
+fn without_article(text: &str) -> &str {
+    ["a ", "an ", "the "]
+        .iter()
+        .find_map(|article| text.strip_prefix(article))
+        .unwrap_or(text)
+}
+
+/// The kind of policy that `text` (in lower case) begins with, and what follows it.
+fn policy_kind(text: &str) -> Option<(DeniedBy, &str)> {
+    const KINDS: [(&str, DeniedBy); 10] = [
+        ("identity-based policy", DeniedBy::IdentityBasedPolicy),
+        ("resource-based policy", DeniedBy::ResourceBasedPolicy),
+        ("permissions boundary", DeniedBy::PermissionsBoundary),
+        ("permission boundary", DeniedBy::PermissionsBoundary),
+        ("session policy", DeniedBy::SessionPolicy),
+        // As AWS's own page prints it.
+        ("sessions policy", DeniedBy::SessionPolicy),
+        ("service control policy", DeniedBy::ServiceControlPolicy),
+        ("resource control policy", DeniedBy::ResourceControlPolicy),
+        ("vpc endpoint policy", DeniedBy::VpcEndpointPolicy),
+        ("role trust policy", DeniedBy::RoleTrustPolicy),
+    ];
+    KINDS.iter().find_map(|(name, by)| {
+        text.strip_prefix(name)
+            .filter(|rest| ends_word(rest))
+            .map(|rest| (*by, rest))
+    })
+}
+
+/// Whether what follows a word leaves the word as it is.
+fn ends_word(rest: &str) -> bool {
+    !rest.starts_with(|next: char| next.is_alphanumeric() || next == '-' || next == '_')
+}
+
+/// Whether the rest of a message without a clause is nothing, or only what an SDK adds: `(Service: ...)` and the like.
+fn is_neutral(rest: &str) -> bool {
+    let rest = rest
+        .trim_start_matches(['.', ',', ';', ' ', '"', '\''])
+        .to_ascii_lowercase();
+    let added = [
+        "(service:",
+        "(request",
+        "status code:",
+        "request id:",
+        "requestid:",
+        "[request",
+    ];
+    let hints = [
+        "because",
+        "explicit",
+        "deny",
+        "policy",
+        "boundary",
+        "not authorized",
+    ];
+    rest.is_empty()
+        || (added.iter().any(|added| rest.starts_with(added))
+            && !hints.iter().any(|hint| rest.contains(hint)))
+}
+
+fn first_word(text: &str) -> (&str, &str) {
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+/// The word without a pair of quotes around it and without the sentence's full stop or comma.
+fn unquoted(word: &str) -> &str {
+    let word = word.strip_suffix(['.', ',', ';']).unwrap_or(word);
+    ['"', '\'', '`']
+        .iter()
+        .find_map(|quote| {
+            word.strip_prefix(*quote)
+                .and_then(|word| word.strip_suffix(*quote))
+        })
+        .unwrap_or(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
+    const FUNCTION: &str = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter";
+
+    fn with(clause: &str) -> String {
+        format!(
+            "User: {USER} is not authorized to perform: lambda:InvokeFunction on resource: {FUNCTION}{clause}"
+        )
+    }
+
+    fn cause(clause: &str) -> (DeniedBy, DenialKind, bool) {
+        let message = parse(&with(clause)).unwrap();
+        assert_eq!(message.user.as_deref(), Some(USER), "{clause}");
+        assert_eq!(message.resource, Resource::Named(FUNCTION.to_owned()), "{clause}");
+        (
+            message.cause.denied_by(),
+            message.cause.denial(),
+            message.cause.is_curable(),
+        )
+    }
+
+    #[test]
+    fn every_clause_names_its_layer() {
+        use DenialKind::{Explicit, Implicit};
+        use DeniedBy::*;
+        let no = |kind: &str| format!(" because no {kind} allows the lambda:InvokeFunction action");
+        let deny = |kind: &str| format!(" with an explicit deny in {kind}");
+        for (clause, denied_by, denial) in [
+            (no("identity-based policy"), IdentityBasedPolicy, Implicit),
+            (no("resource-based policy"), ResourceBasedPolicy, Implicit),
+            (no("permissions boundary"), PermissionsBoundary, Implicit),
+            (no("session policy"), SessionPolicy, Implicit),
+            (no("service control policy"), ServiceControlPolicy, Implicit),
+            (no("VPC endpoint policy"), VpcEndpointPolicy, Implicit),
+            (no("role trust policy"), RoleTrustPolicy, Implicit),
+            (no("resource control policy"), ResourceControlPolicy, Implicit),
+            (no("kind of policy that is new"), Unstated, Implicit),
+            (
+                " because the role trust policy allows the lambda:InvokeFunction action".into(),
+                RoleTrustPolicy,
+                Implicit,
+            ),
+            (deny("an identity-based policy"), IdentityBasedPolicy, Explicit),
+            (deny("a resource-based policy"), ResourceBasedPolicy, Explicit),
+            (deny("a permissions boundary"), PermissionsBoundary, Explicit),
+            (deny("a session policy"), SessionPolicy, Explicit),
+            (deny("a sessions policy"), SessionPolicy, Explicit),
+            (deny("a service control policy"), ServiceControlPolicy, Explicit),
+            (deny("a resource control policy"), ResourceControlPolicy, Explicit),
+            (deny("a VPC endpoint policy"), VpcEndpointPolicy, Explicit),
+            (deny("the role trust policy"), RoleTrustPolicy, Explicit),
+            (
+                deny("a VPC endpoint policy transitively through a service control policy"),
+                ServiceControlPolicy,
+                Explicit,
+            ),
+            (deny("a kind of policy that is new"), Unstated, Explicit),
+            (" with an explicit deny".into(), Unstated, Explicit),
+        ] {
+            let curable = (denied_by, denial) == (IdentityBasedPolicy, Implicit);
+            for tail in [
+                "",
+                ".",
+                " (Service: Lambda, Status Code: 403, Request ID: 0b1f)",
+                " (Authorization ID: 1)",
+                "\n",
+            ] {
+                assert_eq!(
+                    cause(&format!("{clause}{tail}")),
+                    (denied_by, denial, curable),
+                    "{clause}{tail}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_policy_that_denies_is_kept() {
+        let arn = "arn:aws:organizations::987654321098:policy/o-abc/service_control_policy/p-XyZ";
+        let message = parse(&with(&format!(
+            " with an explicit deny in a service control policy: {arn} (Service: Lambda)"
+        )));
+        let Cause::Stated { policy, .. } = message.unwrap().cause else {
+            panic!("not read")
+        };
+        assert_eq!(policy.as_deref(), Some(arn));
+    }
+
+    #[test]
+    fn no_clause_is_unstated_and_may_be_curable() {
+        use {DenialKind, DeniedBy};
+        for tail in [
+            "",
+            ".",
+            " ",
+            " (Service: AWSLambda; Status Code: 403; Error Code: AccessDeniedException)",
+        ] {
+            assert_eq!(
+                cause(tail),
+                (DeniedBy::Unstated, DenialKind::Unstated, true),
+                "{tail}"
+            );
+        }
+    }
+
+    #[test]
+    fn words_that_are_not_understood_are_not_taken_for_silence() {
+        for tail in [
+            " because",
+            " because no identity-based pol",
+            " because no identity-based policy allows the lambda:InvokeFunction acti",
+            " because no identity-based policy allows the lambda:InvokeFunction actions",
+            " with an expl",
+            " with an explicit denylist",
+            " and more",
+            " (Service: Lambda) with an explicit deny in a service control policy",
+            " because no identity-based policy allows the lambda:InvokeFunction action with an explicit deny",
+            " (Service: Lambda; denied by an explicit rule)",
+        ] {
+            assert_eq!(
+                cause(tail),
+                (DeniedBy::Unstated, DenialKind::Unstated, false),
+                "{tail}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_prefix_with_another_arn_changes_nothing() {
+        let other = "arn:aws:iam::281502313273:role/other";
+        let text = with(" because no identity-based policy allows the lambda:InvokeFunction action");
+        for prefix in [
+            "An error occurred (AccessDeniedException) when calling the Invoke operation: ",
+            &format!("[{other}] "),
+            &format!("{other} {FUNCTION}-other on resource: {FUNCTION}-other "),
+            "{\"Message\":\"",
+        ] {
+            assert_eq!(parse(&format!("{prefix}{text}")), parse(&text), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn white_space_and_quotes_are_not_text() {
+        let text = format!(
+            "User: {USER} is not authorized to perform: \nlambda:InvokeFunction on resource: \"{FUNCTION}\"\t \
+             because no identity-based policy allows the lambda:InvokeFunction action"
+        );
+        let plain = with(" because no identity-based policy allows the lambda:InvokeFunction action");
+        assert_eq!(parse(&text), parse(&plain));
+    }
+
+    #[test]
+    fn a_cut_resource_or_clause_is_not_trusted() {
+        let clause = " because no identity-based policy allows the lambda:InvokeFunction action";
+        let path = "p".repeat(500);
+        let whole = |padding: usize, end: &str| {
+            let user = format!("arn:aws:iam::281502313273:user/{path}/remotion_user");
+            format!(
+                "{}User: {user} is not authorized to perform: lambda:InvokeFunction on resource: {FUNCTION}{end}",
+                "x".repeat(padding),
+            )
+        };
+        // Every place at which a cut at 1,024 bytes can fall.
+        let length = whole(0, clause).len();
+        for padding in (1025 - length)..900 {
+            let mut text = whole(padding, clause);
+            text.truncate(1024);
+            let Ok(message) = parse(&text) else { continue };
+            assert!(!message.cause.is_curable(), "{text}");
+            match message.resource {
+                Resource::Cut => {}
+                Resource::Named(name) => {
+                    assert_eq!(name, FUNCTION);
+                    assert!(text.contains(&format!("{FUNCTION} ")), "{text}");
+                }
+                Resource::Missing => panic!("{text}"),
+            }
+        }
+        // A message of just that length that is complete keeps its clause.
+        let exact = whole(1024 - length, clause);
+        assert_eq!(exact.len(), 1024);
+        assert!(parse(&exact).unwrap().cause.is_curable());
+    }
+
+    #[test]
+    fn a_service_is_no_user() {
+        let text = format!(
+            "CloudWatch Alarms is not authorized to perform: lambda:InvokeFunction on resource: {FUNCTION} because no \
+             resource-based policy allows the lambda:InvokeFunction action"
+        );
+        assert_eq!(parse(&text).unwrap().user, None);
+    }
+
+    #[test]
+    fn two_denials_in_one_text_are_none() {
+        let one = with(" because no identity-based policy allows the lambda:InvokeFunction action");
+        let ambiguous = Err(NotOneDenial::Ambiguous { names_invoke: true });
+        assert_eq!(parse(&format!("{one} {one}")), ambiguous);
+        assert_eq!(parse(&format!("User: {USER} {one}")), ambiguous);
+        assert_eq!(parse(&format!("{one} User: {USER}")), ambiguous);
+        assert_eq!(
+            parse(&with(
+                " because no identity-based policy allows the lambda:InvokeFunctionUrl action"
+            )),
+            ambiguous
+        );
+        assert_eq!(parse("Access denied"), Err(NotOneDenial::OtherText));
+        assert_eq!(parse(""), Err(NotOneDenial::OtherText));
+    }
+
+    #[test]
+    fn the_resource_may_be_missing_or_a_star() {
+        let text = format!("User: {USER} is not authorized to perform: lambda:InvokeFunction");
+        assert_eq!(parse(&text).unwrap().resource, Resource::Missing);
+        let text = format!("{text} on resource: *");
+        assert_eq!(parse(&text).unwrap().resource, Resource::Named("*".to_owned()));
+    }
+}
