@@ -13,10 +13,13 @@
 //! `notice`, and one place that knows the order, `handler`. Each module is named after its noun and says what that is
 //! and is not.
 
+pub mod allowlist;
 pub mod arn;
+pub mod decision;
 pub mod denial;
 pub mod event;
 pub mod message;
+pub mod pattern;
 pub mod principal;
 pub mod refusal;
 pub mod text;

@@ -1,0 +1,549 @@
+//! Who may be granted which function: the owner's document, and the only source of permission.
+//!
+//! An [`Allowlist`] is a list of [`Rule`]s, the first of which that matches decides. It is not a policy: it has no deny,
+//! no condition and no default, and what it does not list is not granted. A document with anything wrong in it is refused
+//! as a whole, so that a slip never leaves half a list in force.
+
+use crate::arn::{FunctionArn, is_account};
+use crate::pattern;
+use crate::principal::Principal;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// The whole document.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Allowlist {
+    /// The rules, in order: the first that matches decides.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    rules: Vec<Rule>,
+}
+
+/// One rule: it matches when one of its principals and one of its functions match.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// A name for the rule, unique in the list; it is told with every outcome.
+    #[cfg_attr(test, schemars(length(min = 1, max = 128), regex(pattern = "^[ -~]*$")))]
+    id: String,
+    /// IAM users and roles that may be granted the functions.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    principals: Vec<PrincipalPattern>,
+    /// Lambda functions that they may be granted.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    functions: Vec<FunctionPattern>,
+    /// What to do when the rule matches.
+    #[serde(default)]
+    action: RuleAction,
+}
+
+/// What a rule is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleAction {
+    /// Grant the function.
+    #[default]
+    Grant,
+    /// Only tell that it was denied.
+    Notify,
+}
+
+/// The ARN of an IAM user or role, path included. `*` and `?` match as in IAM's ArnLike, inside one colon-separated part;
+/// the account is twelve digits.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "String")]
+#[cfg_attr(test, schemars(extend("pattern" = r"^arn:[a-z0-9*?-]+:iam::[0-9]{12}:(user|role)/[!-~]+$")))]
+pub struct PrincipalPattern(String);
+
+/// The unqualified ARN of a Lambda function. `*` and `?` match as in IAM's ArnLike, inside one colon-separated part; the
+/// account is twelve digits.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "String")]
+#[cfg_attr(
+    test,
+    schemars(extend(
+        "pattern" = r"^arn:[a-z0-9*?-]+:lambda:[a-z0-9*?-]+:[0-9]{12}:function:[A-Za-z0-9_*?-]+$"
+    ))
+)]
+pub struct FunctionPattern(String);
+
+/// Why a document is refused, with the place: `rules[0].principals[1]: ... at line 5 column 9`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct AllowlistError {
+    place: String,
+    problem: String,
+}
+
+impl Allowlist {
+    /// Reads a document.
+    pub fn parse(text: &str) -> Result<Self, AllowlistError> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let list: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let place = if path == "." {
+                "the document".to_owned()
+            } else {
+                path
+            };
+            AllowlistError {
+                place,
+                problem: error.into_inner().to_string(),
+            }
+        })?;
+        deserializer.end().map_err(|error| AllowlistError {
+            place: "after the document".to_owned(),
+            problem: error.to_string(),
+        })?;
+        check_forms(text)?;
+        list.check()?;
+        Ok(list)
+    }
+
+    /// What the types cannot say.
+    fn check(&self) -> Result<(), AllowlistError> {
+        let fail = |place: String, problem: &str| {
+            Err(AllowlistError {
+                place,
+                problem: problem.to_owned(),
+            })
+        };
+        if self.rules.is_empty() {
+            return fail("rules".to_owned(), "the list is empty");
+        }
+        let mut ids = HashMap::new();
+        for (index, rule) in self.rules.iter().enumerate() {
+            let is_plain = rule
+                .id
+                .bytes()
+                .all(|byte| byte == b' ' || byte.is_ascii_graphic());
+            if !is_plain || !(1..=128).contains(&rule.id.len()) {
+                return fail(
+                    format!("rules[{index}].id"),
+                    "an id is 1 to 128 printable ASCII characters",
+                );
+            }
+            if let Some(first) = ids.insert(rule.id.as_str(), index) {
+                let problem = format!("the id `{}` is that of rules[{first}] already", rule.id);
+                return fail(format!("rules[{index}].id"), &problem);
+            }
+            for (list, is_empty) in [
+                ("principals", rule.principals.is_empty()),
+                ("functions", rule.functions.is_empty()),
+            ] {
+                if is_empty {
+                    return fail(format!("rules[{index}].{list}"), "the list is empty");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rule that decides on `principal` and `function`, if there is one.
+    pub fn rule_for(&self, principal: &Principal, function: &FunctionArn) -> Option<&Rule> {
+        let principal = principal.to_string();
+        self.rules.iter().find(|rule| {
+            rule.functions
+                .iter()
+                .any(|pattern| arn_like(&pattern.0, function.as_str()))
+                && rule
+                    .principals
+                    .iter()
+                    .any(|pattern| arn_like(&pattern.0, &principal))
+        })
+    }
+}
+
+/// serde takes an array for a struct and an object for the name of a variant; the document's format does not.
+fn check_forms(text: &str) -> Result<(), AllowlistError> {
+    let fail = |place: String, problem: &str| {
+        Err(AllowlistError {
+            place,
+            problem: problem.to_owned(),
+        })
+    };
+    let document: Value = serde_json::from_str(text).map_err(|error| AllowlistError {
+        place: "the document".to_owned(),
+        problem: error.to_string(),
+    })?;
+    if !document.is_object() {
+        return fail("the document".to_owned(), "it is no object");
+    }
+    let rules = document
+        .get("rules")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    for (index, rule) in rules.iter().enumerate() {
+        if !rule.is_object() {
+            return fail(format!("rules[{index}]"), "a rule is an object");
+        }
+        if rule.get("action").is_some_and(|action| !action.is_string()) {
+            return fail(format!("rules[{index}].action"), "an action is a text");
+        }
+    }
+    Ok(())
+}
+
+impl Rule {
+    /// The rule's name.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the rule is for.
+    pub fn action(&self) -> RuleAction {
+        self.action
+    }
+}
+
+/// IAM's ArnLike: each colon-separated part is matched by itself.
+///
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>.
+fn arn_like(pattern: &str, arn: &str) -> bool {
+    if !pattern::has_wildcard(pattern) {
+        return pattern == arn;
+    }
+    let (mut patterns, mut parts) = (pattern.split(':'), arn.split(':'));
+    loop {
+        match (patterns.next(), parts.next()) {
+            (Some(pattern), Some(part)) if pattern::matches(pattern, part) => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
+impl TryFrom<String> for PrincipalPattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let &["arn", partition, service, region, account, resource] = parts.as_slice() else {
+            return Err(format!("`{text}` is not the ARN of an IAM user or role"));
+        };
+        if service == "sts" {
+            return Err(format!(
+                "`{text}` is a session; name the role: arn:aws:iam::ACCOUNT:role/PATH/NAME"
+            ));
+        }
+        let of_user_or_role = ["user/", "role/"]
+            .iter()
+            .find_map(|kind| resource.strip_prefix(kind))
+            .is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()));
+        if service != "iam" || !region.is_empty() || !is_pattern_label(partition) || !of_user_or_role {
+            return Err(format!("`{text}` is not the ARN of an IAM user or role"));
+        }
+        check_account_and_variables(&text, account)?;
+        Ok(Self(text))
+    }
+}
+
+impl TryFrom<String> for FunctionPattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let (partition, region, account, name) = match parts.as_slice() {
+            &["arn", partition, "lambda", region, account, "function", name] => {
+                (partition, region, account, name)
+            }
+            ["arn", _, "lambda", _, _, "function", _, _] => {
+                return Err(format!(
+                    "`{text}` has a qualifier; a grant is for the function: leave it out"
+                ));
+            }
+            _ => return Err(format!("`{text}` is not the ARN of a Lambda function")),
+        };
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_*?".contains(&byte);
+        let well_formed = is_pattern_label(partition)
+            && is_pattern_label(region)
+            && !name.is_empty()
+            && name.bytes().all(is_name);
+        if !well_formed {
+            return Err(format!("`{text}` is not the ARN of a Lambda function"));
+        }
+        check_account_and_variables(&text, account)?;
+        Ok(Self(text))
+    }
+}
+
+fn check_account_and_variables(text: &str, account: &str) -> Result<(), String> {
+    if !is_account(account) {
+        return Err(format!(
+            "`{text}` needs an account of twelve digits, without a wildcard"
+        ));
+    }
+    if text.contains("${") {
+        return Err(format!("`{text}` holds a policy variable; the list knows none"));
+    }
+    Ok(())
+}
+
+fn is_pattern_label(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*?".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
+    const FUNCTION: &str = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter";
+
+    fn rule(principal: &str, function: &str) -> Value {
+        json!({"id": "a", "principals": [principal], "functions": [function]})
+    }
+
+    fn admits(principal: &str, function: &str, caller: &str, called: &str) -> bool {
+        let list = Allowlist::parse(&json!({"rules": [rule(principal, function)]}).to_string()).unwrap();
+        list.rule_for(
+            &Principal::parse(caller).unwrap(),
+            &FunctionArn::parse(called).unwrap(),
+        )
+        .is_some()
+    }
+
+    fn error(document: &Value) -> String {
+        Allowlist::parse(&document.to_string()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn exact_arns_match_exactly() {
+        assert!(admits(USER, FUNCTION, USER, FUNCTION));
+        assert!(admits(USER, FUNCTION, USER, &format!("{FUNCTION}:live")));
+        for (caller, called) in [
+            ("arn:aws:iam::281502313273:user/remotion_user2", FUNCTION),
+            ("arn:aws:iam::281502313273:user/Remotion_user", FUNCTION),
+            ("arn:aws:iam::281502313273:user/x/remotion_user", FUNCTION),
+            ("arn:aws:iam::281502313273:role/remotion_user", FUNCTION),
+            ("arn:aws:iam::281502313274:user/remotion_user", FUNCTION),
+            ("arn:aws-cn:iam::281502313273:user/remotion_user", FUNCTION),
+            (
+                USER,
+                "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter2",
+            ),
+            (
+                USER,
+                "arn:aws:lambda:us-east-1:281502313273:function:FFMPEG-clip-cutter",
+            ),
+            (
+                USER,
+                "arn:aws:lambda:us-east-2:281502313273:function:ffmpeg-clip-cutter",
+            ),
+        ] {
+            assert!(!admits(USER, FUNCTION, caller, called), "{caller} {called}");
+        }
+    }
+
+    #[test]
+    fn wildcards_stay_in_their_part() {
+        let functions = "arn:aws:lambda:*:281502313273:function:ffmpeg-*";
+        assert!(admits(
+            "arn:aws:iam::281502313273:user/*",
+            functions,
+            USER,
+            FUNCTION
+        ));
+        assert!(admits(
+            "arn:aws:iam::281502313273:user/*",
+            functions,
+            "arn:aws:iam::281502313273:user/a/b",
+            FUNCTION
+        ));
+        assert!(admits(
+            "arn:*:iam::281502313273:user/remotion_use?",
+            functions,
+            USER,
+            FUNCTION
+        ));
+        assert!(!admits(
+            "arn:aws:iam::281502313273:user/remotion_user?",
+            functions,
+            USER,
+            FUNCTION
+        ));
+        assert!(!admits(
+            "arn:aws:iam::281502313273:role/*",
+            functions,
+            USER,
+            FUNCTION
+        ));
+        // A path may hold a colon; a star does not reach over it.
+        assert!(!admits(
+            "arn:aws:iam::281502313273:user/*",
+            functions,
+            "arn:aws:iam::281502313273:user/a:b/c",
+            FUNCTION
+        ));
+        assert!(!admits(
+            USER,
+            "arn:aws:lambda:*:281502313273:function:clip",
+            USER,
+            FUNCTION
+        ));
+        assert!(!admits(
+            USER,
+            "arn:aws:lambda:*:281502313273:function:*-clip",
+            USER,
+            FUNCTION
+        ));
+    }
+
+    #[test]
+    fn the_first_matching_rule_decides() {
+        let list = json!({"rules": [
+            {"id": "one", "principals": [USER], "functions": ["arn:aws:lambda:us-east-1:281502313273:function:other"]},
+            {"id": "two", "principals": ["arn:aws:iam::281502313273:user/nobody", USER], "functions": [FUNCTION],
+             "action": "notify"},
+            {"id": "three", "principals": [USER], "functions": [FUNCTION], "action": "grant"},
+        ]});
+        let list = Allowlist::parse(&list.to_string()).unwrap();
+        let rule = list
+            .rule_for(
+                &Principal::parse(USER).unwrap(),
+                &FunctionArn::parse(FUNCTION).unwrap(),
+            )
+            .unwrap();
+        assert_eq!((rule.id(), rule.action()), ("two", RuleAction::Notify));
+    }
+
+    #[test]
+    fn anything_malformed_is_refused_with_its_place() {
+        let good = rule(USER, FUNCTION);
+        for (document, place) in [
+            (json!([]), "the document"),
+            (json!([[good]]), "the document: it is no object"),
+            (
+                json!({"rules": [["a", [USER], [FUNCTION], "grant"]]}),
+                "rules[0]: a rule is an object",
+            ),
+            (
+                json!({"rules": [{"id": "a", "principals": [USER], "functions": [FUNCTION], "action": {"grant": null}}]}),
+                "rules[0].action: an action is a text",
+            ),
+            (json!({}), "the document: missing field `rules`"),
+            (json!({"rules": []}), "rules: "),
+            (json!({"rules": [good], "more": 1}), "more: unknown field"),
+            (
+                json!({"rules": [good, {"id": "b"}]}),
+                "rules[1]: missing field `principals`",
+            ),
+            (json!({"rules": [good, good]}), "rules[1].id: "),
+            (
+                json!({"rules": [{"id": "", "principals": [USER], "functions": [FUNCTION]}]}),
+                "rules[0].id",
+            ),
+            (
+                json!({"rules": [{"id": "a\nb", "principals": [USER], "functions": [FUNCTION]}]}),
+                "rules[0].id",
+            ),
+            (
+                json!({"rules": [{"id": "a", "principals": [], "functions": [FUNCTION]}]}),
+                "rules[0].principals",
+            ),
+            (
+                json!({"rules": [{"id": "a", "principals": [USER], "functions": []}]}),
+                "rules[0].functions",
+            ),
+            (
+                json!({"rules": [{"id": "a", "principals": USER, "functions": [FUNCTION]}]}),
+                "rules[0].principals",
+            ),
+            (
+                json!({"rules": [{"id": "a", "principals": [USER], "functions": [FUNCTION], "Action": "grant"}]}),
+                "rules[0].Action",
+            ),
+            (
+                json!({"rules": [{"id": "a", "principals": [USER], "functions": [FUNCTION], "action": "allow"}]}),
+                "rules[0].action",
+            ),
+            (
+                json!({"rules": [{"id": "a", "principals": [USER], "functions": [FUNCTION], "action": null}]}),
+                "rules[0].action",
+            ),
+        ] {
+            let error = error(&document);
+            assert!(error.starts_with(place), "{error}");
+        }
+        for (text, place) in [
+            ("", "line 1"),
+            ("{\"rules\": [", "line 1"),
+            ("{\"rules\":\n [1]}", "line 2"),
+            (r#"{"rules": [{"id": "a", "id": "b"}]}"#, "duplicate field `id`"),
+        ] {
+            let error = Allowlist::parse(text).unwrap_err().to_string();
+            assert!(error.contains(place), "{error}");
+        }
+        let trailing = format!("{} x", json!({"rules": [good]}));
+        assert!(
+            Allowlist::parse(&trailing)
+                .unwrap_err()
+                .to_string()
+                .starts_with("after the document")
+        );
+    }
+
+    #[test]
+    fn patterns_that_could_mean_more_than_they_say_are_refused() {
+        for principal in [
+            "*",
+            "",
+            "arn:aws:iam::281502313273:*",
+            "arn:aws:iam::281502313273:user/",
+            "arn:aws:iam::281502313273:root",
+            "arn:aws:iam::281502313273:group/x",
+            "arn:aws:iam::*:user/remotion_user",
+            "arn:aws:iam::28150231327?:user/remotion_user",
+            "arn:aws:iam:us-east-1:281502313273:user/x",
+            "arn:aws:*::281502313273:user/x",
+            "arn:aws:sts::281502313273:assumed-role/x/y",
+            "arn:aws:iam::281502313273:user/${aws:username}",
+            "arn:aws:iam::281502313273:user/a b",
+            "arn:aws:iam::281502313273:user/r\u{e9}mi",
+        ] {
+            let error = error(&json!({"rules": [rule(principal, FUNCTION)]}));
+            assert!(error.starts_with("rules[0].principals[0]: "), "{error}");
+        }
+        for function in [
+            "*",
+            "arn:aws:lambda:us-east-1:281502313273:*",
+            "arn:aws:lambda:us-east-1:281502313273:function:",
+            "arn:aws:lambda:us-east-1:281502313273:function:fn:live",
+            "arn:aws:lambda:us-east-1:281502313273:function:fn:*",
+            "arn:aws:lambda:us-east-1:*:function:fn",
+            "arn:aws:lambda:us-east-1::function:fn",
+            "arn:aws:lambda::281502313273:function:fn",
+            "arn:aws:*:us-east-1:281502313273:function:fn",
+            "arn:aws:lambda:us-east-1:281502313273:function:${x}",
+            "arn:aws:lambda:us-east-1:281502313273:layer:fn",
+        ] {
+            let error = error(&json!({"rules": [rule(USER, function)]}));
+            assert!(error.starts_with("rules[0].functions[0]: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_schema_is_that_of_the_types() {
+        let schema = serde_json::to_value(schemars::schema_for!(Allowlist)).unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/allowlist.schema.json");
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(path, format!("{schema:#}\n")).unwrap();
+        }
+        let kept: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!(
+            kept, schema,
+            "write it anew: UPDATE_SCHEMAS=1 cargo test the_schema"
+        );
+    }
+}
