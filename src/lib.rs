@@ -20,6 +20,7 @@ pub mod denial;
 pub mod event;
 pub mod message;
 pub mod pattern;
+pub mod policy;
 pub mod principal;
 pub mod refusal;
 pub mod text;
