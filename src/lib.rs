@@ -9,18 +9,27 @@
 //!            a denial)
 //! ```
 //!
-//! Everything up to the decision is pure: no clock, no environment, no network. There are two edges, `grant` and
-//! `notice`, and one place that knows the order, `handler`. Each module is named after its noun and says what that is
+//! Everything up to the decision is pure: no clock, no environment, no network. There are two edges, [`grant`] and
+//! [`notice`], and one place that knows the order, [`handler`]. Each module is named after its noun and says what that is
 //! and is not.
 
 pub mod allowlist;
+pub mod allowlist_source;
 pub mod arn;
+pub mod clients;
+pub mod config;
 pub mod decision;
 pub mod denial;
 pub mod event;
+pub mod grant;
+pub mod handler;
+pub mod log;
 pub mod message;
+pub mod notice;
+pub mod outcome;
 pub mod pattern;
 pub mod policy;
 pub mod principal;
 pub mod refusal;
 pub mod text;
+pub mod undo;

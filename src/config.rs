@@ -1,0 +1,260 @@
+//! The function's configuration: read once, from the environment, and checked before the first event.
+//!
+//! A bad value stops the cold start with a message that names the variable. Nothing is guessed in its place.
+
+use crate::allowlist::Allowlist;
+use crate::arn::Arn;
+use crate::principal::{Principal, PrincipalKind};
+
+/// All that the environment decides.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `ALLOWLIST`: the list, or where it is.
+    pub allowlist: AllowlistLocation,
+    /// `TOPIC_ARN`: where notices go.
+    pub topic: Topic,
+    /// `MODE`: whether anything is written.
+    pub mode: Mode,
+    /// `OWN_ROLE_ARN`: the function's execution role.
+    pub own_role: Option<Principal>,
+    /// `AWS_SAM_LOCAL`, which `sam local` sets: the invoked function's ARN holds an account made up by the emulator.
+    pub is_emulated: bool,
+}
+
+/// Where the allowlist is.
+#[derive(Debug, Clone)]
+pub enum AllowlistLocation {
+    /// In the variable itself.
+    Inline(Allowlist),
+    /// In a parameter of SSM's Parameter Store, by name or ARN.
+    Ssm(SsmParameter),
+}
+
+/// A parameter of SSM's Parameter Store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SsmParameter {
+    /// The name or the ARN, as `GetParameter` takes it.
+    pub name: String,
+    /// The region, where an ARN states it.
+    pub region: Option<String>,
+}
+
+/// A standard SNS topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// The topic's ARN.
+    pub arn: String,
+    /// The topic's region, which is the one that its publisher must call.
+    pub region: String,
+}
+
+/// Whether grants are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Decide, write and notify.
+    Enforce,
+    /// Decide and notify; write nothing.
+    DryRun,
+}
+
+/// A variable that is missing or has a bad value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("environment variable {variable}: {problem}; expected {expected}")]
+pub struct ConfigError {
+    variable: &'static str,
+    problem: String,
+    expected: &'static str,
+}
+
+const ALLOWLIST: &str = "ALLOWLIST";
+const TOPIC_ARN: &str = "TOPIC_ARN";
+const MODE: &str = "MODE";
+const OWN_ROLE_ARN: &str = "OWN_ROLE_ARN";
+const AWS_SAM_LOCAL: &str = "AWS_SAM_LOCAL";
+
+impl Config {
+    /// Reads the variables through `get`.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            allowlist: allowlist(get(ALLOWLIST))?,
+            topic: topic(get(TOPIC_ARN))?,
+            mode: mode(get(MODE))?,
+            own_role: own_role(get(OWN_ROLE_ARN))?,
+            is_emulated: get(AWS_SAM_LOCAL).is_some_and(|value| value == "true"),
+        })
+    }
+}
+
+fn allowlist(value: Option<String>) -> Result<AllowlistLocation, ConfigError> {
+    let error = |problem: String| ConfigError {
+        variable: ALLOWLIST,
+        problem,
+        expected: "a JSON document {\"rules\": [...]} or ssm:NAME, the name or ARN of an SSM parameter that holds one",
+    };
+    let text = value.ok_or_else(|| error("it is not set".to_owned()))?;
+    if text.trim_start().starts_with('{') {
+        let list = Allowlist::parse(&text).map_err(|problem| error(problem.to_string()))?;
+        return Ok(AllowlistLocation::Inline(list));
+    }
+    let name = text
+        .strip_prefix("ssm:")
+        .ok_or_else(|| error("it is neither".to_owned()))?;
+    let region = Arn::parse(name).map(|arn| arn.region.to_owned());
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/:".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_name) {
+        return Err(error(format!("`{}` is no parameter's name", name.escape_debug())));
+    }
+    Ok(AllowlistLocation::Ssm(SsmParameter {
+        name: name.to_owned(),
+        region,
+    }))
+}
+
+fn topic(value: Option<String>) -> Result<Topic, ConfigError> {
+    let error = |problem: String| ConfigError {
+        variable: TOPIC_ARN,
+        problem,
+        expected: "the ARN of a standard SNS topic, arn:PARTITION:sns:REGION:ACCOUNT:NAME",
+    };
+    let arn = value.ok_or_else(|| error("it is not set".to_owned()))?;
+    let region = Arn::parse(&arn).filter(|arn| {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        arn.service == "sns"
+            && !arn.region.is_empty()
+            && !arn.account.is_empty()
+            && arn.resource.bytes().all(is_name)
+    });
+    match region.map(|arn| arn.region.to_owned()) {
+        Some(region) => Ok(Topic { arn, region }),
+        None => Err(error(format!("`{}` is not one", arn.escape_debug()))),
+    }
+}
+
+fn mode(value: Option<String>) -> Result<Mode, ConfigError> {
+    match value.as_deref() {
+        None | Some("enforce") => Ok(Mode::Enforce),
+        Some("dry-run") => Ok(Mode::DryRun),
+        Some(other) => Err(ConfigError {
+            variable: MODE,
+            problem: format!("`{}` is neither", other.escape_debug()),
+            expected: "enforce or dry-run",
+        }),
+    }
+}
+
+fn own_role(value: Option<String>) -> Result<Option<Principal>, ConfigError> {
+    let Some(text) = value else { return Ok(None) };
+    match Principal::parse(&text) {
+        Some(role) if role.kind() == PrincipalKind::Role => Ok(Some(role)),
+        Some(_) | None => Err(ConfigError {
+            variable: OWN_ROLE_ARN,
+            problem: format!("`{}` is not one", text.escape_debug()),
+            expected: "the ARN of an IAM role, arn:PARTITION:iam::ACCOUNT:role/PATH/NAME",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = r#" {"rules": [{"id": "a",
+        "principals": ["arn:aws:iam::281502313273:user/remotion_user"],
+        "functions": ["arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter"]}]}"#;
+    const TOPIC: &str = "arn:aws:sns:eu-west-1:281502313273:notices";
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+        let get = |name: &str| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        Config::read(get).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults() {
+        let config = read(&[(ALLOWLIST, LIST), (TOPIC_ARN, TOPIC)]).unwrap();
+        assert_eq!(config.mode, Mode::Enforce);
+        assert_eq!(
+            config.topic,
+            Topic {
+                arn: TOPIC.to_owned(),
+                region: "eu-west-1".to_owned()
+            }
+        );
+        assert_eq!(config.own_role, None);
+        assert!(!config.is_emulated);
+        assert!(matches!(config.allowlist, AllowlistLocation::Inline(_)));
+    }
+
+    #[test]
+    fn a_parameter_by_name_or_arn() {
+        for (value, name, region) in [
+            ("ssm:/remediator/allowlist", "/remediator/allowlist", None),
+            (
+                "ssm:arn:aws:ssm:eu-west-1:281502313273:parameter/allowlist",
+                "arn:aws:ssm:eu-west-1:281502313273:parameter/allowlist",
+                Some("eu-west-1"),
+            ),
+        ] {
+            let config = read(&[(ALLOWLIST, value), (TOPIC_ARN, TOPIC), (MODE, "dry-run")]).unwrap();
+            let AllowlistLocation::Ssm(parameter) = config.allowlist else {
+                panic!("{value}")
+            };
+            assert_eq!(
+                (parameter.name.as_str(), parameter.region.as_deref()),
+                (name, region)
+            );
+            assert_eq!(config.mode, Mode::DryRun);
+        }
+    }
+
+    #[test]
+    fn a_bad_value_names_its_variable_and_what_was_expected() {
+        for (variable, value) in [
+            (ALLOWLIST, ""),
+            (ALLOWLIST, "[]"),
+            (ALLOWLIST, "{}"),
+            (ALLOWLIST, "ssm:"),
+            (ALLOWLIST, "ssm:a b"),
+            (ALLOWLIST, "/remediator/allowlist"),
+            (TOPIC_ARN, ""),
+            (TOPIC_ARN, "notices"),
+            (TOPIC_ARN, "arn:aws:sqs:eu-west-1:281502313273:notices"),
+            (TOPIC_ARN, "arn:aws:sns:eu-west-1:281502313273:notices.fifo"),
+            (TOPIC_ARN, "arn:aws:sns:eu-west-1:281502313273:notices:0f5e"),
+            (TOPIC_ARN, "arn:aws:sns::281502313273:notices"),
+            (MODE, ""),
+            (MODE, "dryrun"),
+            (MODE, "Enforce"),
+            (OWN_ROLE_ARN, ""),
+            (OWN_ROLE_ARN, "remediator"),
+            (OWN_ROLE_ARN, "arn:aws:iam::281502313273:user/remediator"),
+        ] {
+            let mut variables = vec![(variable, value)];
+            variables.extend(
+                [(ALLOWLIST, LIST), (TOPIC_ARN, TOPIC)]
+                    .into_iter()
+                    .filter(|(name, _)| *name != variable),
+            );
+            let error = read(&variables).unwrap_err();
+            assert!(
+                error.starts_with(&format!("environment variable {variable}: ")),
+                "{error}"
+            );
+            assert!(error.contains("; expected "), "{error}");
+        }
+        assert!(
+            read(&[(TOPIC_ARN, TOPIC)])
+                .unwrap_err()
+                .contains("ALLOWLIST: it is not set")
+        );
+        assert!(
+            read(&[(ALLOWLIST, LIST)])
+                .unwrap_err()
+                .contains("TOPIC_ARN: it is not set")
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! What became of one event: the function's reply, the `outcome` log line and the machine-readable notice.
+//!
+//! An [`Outcome`] states facts; a field that is not known is null, never guessed. It is no error: an error means that
+//! Lambda shall try again or that an alarm shall go off, an outcome is final.
+
+use crate::denial::Facts;
+use crate::grant::Granted;
+use crate::message::{DenialKind, DeniedBy};
+use crate::policy::POLICY_NAME;
+use crate::principal::Principal;
+use crate::refusal::{Reason, Refusal};
+use serde::Serialize;
+use serde_json::Value;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeKind {
+    /// The policy was written, and read back.
+    Granted,
+    /// The policy covers the function already; nothing was written.
+    AlreadyGranted,
+    /// Dry-run: it would have been written.
+    WouldGrant,
+    /// A denied invoke that is not, or cannot be, cured here.
+    Refused,
+    /// Not a denied invoke.
+    Ignored,
+}
+
+/// Whether somebody was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeState {
+    /// SNS took the notice.
+    Published,
+    /// There is nothing to tell.
+    None,
+}
+
+/// How the way of an event ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was decided to grant.
+    Grant(Granted),
+    /// It was refused before IAM was asked.
+    Refused(Refusal),
+    /// It is not our business.
+    Ignored(Refusal),
+}
+
+/// Contract 3. Field names and values are an interface: subscription filters and scripts depend on them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// What was done.
+    pub outcome: OutcomeKind,
+    /// Why it was refused or ignored.
+    pub reason: Option<Reason>,
+    /// The kind of policy that denied; null where no denial was read.
+    pub denied_by: Option<DeniedBy>,
+    /// Whether something denied or nothing allowed; null where no denial was read.
+    pub denial: Option<DenialKind>,
+    /// The ARN of the user or the role; of another caller, the ARN that CloudTrail gives.
+    pub principal: Option<String>,
+    /// The unqualified ARN of the function.
+    pub function: Option<String>,
+    /// The id of the rule that matched.
+    pub rule: Option<String>,
+    /// The name of the inline policy.
+    pub policy_name: &'static str,
+    /// The account that recorded the call.
+    pub account: Option<String>,
+    /// The region of the call.
+    pub region: Option<String>,
+    /// CloudTrail's `eventID`.
+    pub event_id: Option<String>,
+    /// CloudTrail's `eventTime`, RFC 3339.
+    pub event_time: Option<String>,
+    /// One sentence for a person.
+    pub summary: String,
+    /// Whether somebody was told.
+    pub notice: NoticeState,
+}
+
+impl Outcome {
+    /// Puts together what is known of the event and how its way ended.
+    pub fn new(facts: &Facts, verdict: &Verdict, rule: Option<&str>) -> Self {
+        let (outcome, reason) = match verdict {
+            Verdict::Grant(Granted::Written) => (OutcomeKind::Granted, None),
+            Verdict::Grant(Granted::Already { .. }) => (OutcomeKind::AlreadyGranted, None),
+            Verdict::Grant(Granted::WouldWrite) => (OutcomeKind::WouldGrant, None),
+            Verdict::Grant(Granted::Refused(refusal)) | Verdict::Refused(refusal) => {
+                (OutcomeKind::Refused, Some(refusal.reason))
+            }
+            Verdict::Ignored(refusal) => (OutcomeKind::Ignored, Some(refusal.reason)),
+        };
+        Self {
+            outcome,
+            reason,
+            denied_by: facts.cause.as_ref().map(|cause| cause.denied_by()),
+            denial: facts.cause.as_ref().map(|cause| cause.denial()),
+            principal: facts.principal.clone(),
+            function: facts.function.as_ref().map(|function| function.to_string()),
+            rule: rule.map(str::to_owned),
+            policy_name: POLICY_NAME,
+            account: facts.account.clone(),
+            region: facts.region.clone(),
+            event_id: facts.event_id.clone(),
+            event_time: facts.event_time.clone(),
+            summary: summary(facts, verdict),
+            notice: match outcome {
+                OutcomeKind::Ignored => NoticeState::None,
+                OutcomeKind::Granted
+                | OutcomeKind::AlreadyGranted
+                | OutcomeKind::WouldGrant
+                | OutcomeKind::Refused => NoticeState::Published,
+            },
+        }
+    }
+}
+
+fn summary(facts: &Facts, verdict: &Verdict) -> String {
+    let is_nameless = facts.principal.is_none() && facts.function.is_none();
+    let (who, what) = (who(facts), what(facts));
+    match verdict {
+        Verdict::Refused(Refusal { why, .. }) if is_nameless => format!("The event is refused: {why}."),
+        Verdict::Grant(Granted::Written) => {
+            format!("{who} may invoke {what} now: it was added to {POLICY_NAME}.")
+        }
+        Verdict::Grant(Granted::Already { .. }) => {
+            format!("{POLICY_NAME} of {who} covers {what} already: nothing was written.")
+        }
+        Verdict::Grant(Granted::WouldWrite) => {
+            format!("Dry-run: {what} would be added to {POLICY_NAME} of {who}; nothing was written.")
+        }
+        Verdict::Grant(Granted::Refused(Refusal { why, .. })) | Verdict::Refused(Refusal { why, .. }) => {
+            format!("{who} was denied {what}, and is not granted it: {why}.")
+        }
+        Verdict::Ignored(Refusal { why, .. }) => format!("The event is no denied invoke: {why}."),
+    }
+}
+
+/// `user/remotion_user`, or what there is instead.
+pub(crate) fn who(facts: &Facts) -> String {
+    let Some(text) = facts.principal.as_deref() else {
+        return "An unnamed caller".to_owned();
+    };
+    match Principal::parse(text) {
+        Some(principal) => format!("{}/{}", principal.kind().as_str(), principal.name()),
+        None => text.to_owned(),
+    }
+}
+
+/// The function's name, or what there is instead.
+pub(crate) fn what(facts: &Facts) -> &str {
+    facts
+        .function
+        .as_ref()
+        .map_or("an unnamed function", |function| function.name())
+}
+
+/// The text by which JSON knows a value, such as `already_granted`.
+pub(crate) fn name(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name,
+        Ok(_) | Err(_) => String::new(),
+    }
+}

@@ -1,0 +1,61 @@
+//! The commands that take one grant back: for a shell with the AWS CLI and Python 3, such as AWS CloudShell.
+//!
+//! They take out the one function and leave every other statement and function as it is at that time, which may be much
+//! later; the policy is deleted only when nothing is left in it. All that goes into them was checked to be free of
+//! anything that a shell or Python would take for its own.
+
+use crate::arn::FunctionArn;
+use crate::denial::ACTION;
+use crate::policy::POLICY_NAME;
+use crate::principal::Principal;
+
+/// The commands, to be run in this order in one directory.
+pub fn commands(principal: &Principal, function: &FunctionArn) -> Vec<String> {
+    let kind = principal.kind().as_str();
+    let of = format!("--{kind}-name {} --policy-name {POLICY_NAME}", principal.name());
+    let file = format!("{POLICY_NAME}.json");
+    let [unqualified, qualified] = function.resource_pair();
+    let take_out = [
+        "import json".to_owned(),
+        format!("f = \"{file}\""),
+        "p = json.load(open(f))".to_owned(),
+        "many = lambda x: x if isinstance(x, list) else [x]".to_owned(),
+        format!(
+            "ours = lambda s: s.get(\"Effect\") == \"Allow\" and many(s.get(\"Action\")) == [\"{ACTION}\"] and \
+             set(s) <= {{\"Sid\", \"Effect\", \"Action\", \"Resource\"}}"
+        ),
+        format!("keep = lambda r: r not in (\"{unqualified}\", \"{qualified}\")"),
+        "s = [dict(x, Resource=list(filter(keep, many(x[\"Resource\"])))) if ours(x) else x \
+         for x in many(p[\"Statement\"])]"
+            .to_owned(),
+        "s = [x for x in s if x.get(\"Resource\", True)]".to_owned(),
+        "open(f, \"w\").write(json.dumps(dict(p, Statement=s)) if s else \"\")".to_owned(),
+    ];
+    vec![
+        format!("aws iam get-{kind}-policy {of} --query PolicyDocument --output json > {file}"),
+        format!("python3 -c '{}'", take_out.join("; ")),
+        format!(
+            "if [ -s {file} ]; then aws iam put-{kind}-policy {of} --policy-document file://{file}; \
+             else aws iam delete-{kind}-policy {of}; fi"
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_friendly_and_the_shell_finds_nothing_of_its_own() {
+        let function = FunctionArn::parse("arn:aws:lambda:us-east-1:281502313273:function:fn").unwrap();
+        let role = Principal::parse("arn:aws:iam::281502313273:role/a'$(x)/render+=,.@-_").unwrap();
+        let commands = commands(&role, &function);
+        assert!(commands[0].starts_with(
+            "aws iam get-role-policy --role-name render+=,.@-_ --policy-name LambdaInvokePermission "
+        ));
+        for command in commands {
+            assert!(!command.contains(['$', '`', '\\', '\n', '!']), "{command}");
+            assert!(command.matches('\'').count() <= 2, "{command}");
+        }
+    }
+}

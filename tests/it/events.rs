@@ -1,0 +1,193 @@
+//! Every file in `events/` through the handler: the reply, the requests to IAM, and the notice.
+
+use crate::fake_aws::{Call, FakeAws, TOPIC, invoke};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn events() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let files = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn expected_path(event: &Path) -> PathBuf {
+    event
+        .parent()
+        .unwrap()
+        .join("expected")
+        .join(event.file_name().unwrap())
+}
+
+#[tokio::test]
+async fn every_event_ends_as_expected() {
+    for path in events() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let aws = FakeAws::default();
+        let reply = invoke(&aws.remediator(&[]), &std::fs::read(&path).unwrap()).await;
+        let reply = json!(reply.unwrap_or_else(|error| panic!("{name}: {error}")));
+
+        let expected = expected_path(&path);
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::write(&expected, format!("{reply:#}\n")).unwrap();
+        }
+        let text = std::fs::read_to_string(&expected).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(reply, serde_json::from_str::<Value>(&text).unwrap(), "{name}");
+        assert_requests_fit(&name, &aws, &reply);
+    }
+}
+
+/// What is written is the pair of the one function that the reply names, and only when it says `granted`.
+fn assert_requests_fit(name: &str, aws: &FakeAws, reply: &Value) {
+    let published = aws.published();
+    match reply["outcome"].as_str().unwrap() {
+        "granted" => {
+            let arn = reply["principal"].as_str().unwrap();
+            let (kind, rest) = arn
+                .split_once(":281502313273:")
+                .unwrap()
+                .1
+                .split_once('/')
+                .unwrap();
+            let principal = format!("{kind}/{}", rest.rsplit('/').next().unwrap());
+            let policy = "LambdaInvokePermission".to_owned();
+            let function = reply["function"].as_str().unwrap();
+            let get = Call::Get {
+                principal: principal.clone(),
+                policy: policy.clone(),
+            };
+            let document = json!({
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Effect": "Allow",
+                    "Action": ["lambda:InvokeFunction"],
+                    "Resource": [function, format!("{function}:*")],
+                }],
+            });
+            let put = Call::Put {
+                principal,
+                policy,
+                document,
+            };
+            assert_eq!(aws.calls(), [get.clone(), put, get], "{name}");
+        }
+        "refused" | "ignored" => assert_eq!(aws.calls(), [], "{name}"),
+        other => panic!("{name}: {other}"),
+    }
+    if reply["outcome"] == "ignored" {
+        assert_eq!(reply["notice"], "none", "{name}");
+        assert!(published.is_empty(), "{name}");
+        return;
+    }
+    assert_eq!(
+        (reply["notice"].as_str(), published.len()),
+        (Some("published"), 1),
+        "{name}"
+    );
+    let notice = &published[0];
+    assert_eq!(
+        (notice.topic.as_str(), notice.structure.as_str()),
+        (TOPIC, "json"),
+        "{name}"
+    );
+    assert!(notice.subject.len() < 100, "{name}: {}", notice.subject);
+    assert!(
+        notice
+            .subject
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic()),
+        "{name}: {}",
+        notice.subject
+    );
+    for key in ["outcome", "reason", "account", "region"] {
+        assert_eq!(
+            notice.attributes.get(key).map(String::as_str),
+            reply[key].as_str(),
+            "{name}: {key}"
+        );
+    }
+    for protocol in ["sqs", "lambda", "http", "https"] {
+        let mut body: Value = serde_json::from_str(&notice.bodies[protocol]).unwrap();
+        let undo = body.as_object_mut().unwrap().remove("undo").unwrap();
+        assert_eq!(&body, reply, "{name}");
+        assert_eq!(
+            undo.as_array().unwrap().is_empty(),
+            reply["outcome"] != "granted",
+            "{name}"
+        );
+    }
+    for protocol in ["default", "email"] {
+        let text = &notice.bodies[protocol];
+        assert!(text.starts_with(reply["summary"].as_str().unwrap()), "{name}");
+        assert!(
+            text.bytes()
+                .all(|byte| byte == b'\n' || byte == b' ' || byte.is_ascii_graphic()),
+            "{name}: {text}"
+        );
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("Outcome  ")).count(),
+            1,
+            "{name}: {text}"
+        );
+        for key in [
+            "principal",
+            "function",
+            "rule",
+            "eventTime",
+            "eventId",
+            "account",
+            "region",
+        ] {
+            if let Some(value) = reply[key].as_str() {
+                assert!(text.contains(value), "{name}: {key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_expectation_has_its_event() {
+    let names = |files: Vec<PathBuf>| -> BTreeSet<_> {
+        files
+            .into_iter()
+            .map(|path| path.file_name().unwrap().to_owned())
+            .collect()
+    };
+    let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("events/expected");
+    let expected = std::fs::read_dir(expected)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(names(events()), names(expected));
+}
+
+#[test]
+fn every_reason_that_an_event_can_have_is_shown_by_one() {
+    let mut reasons: BTreeSet<String> = BTreeSet::new();
+    for event in events() {
+        let text = std::fs::read_to_string(expected_path(&event)).unwrap();
+        let reply: Value = serde_json::from_str(&text).unwrap();
+        reasons.extend(reply["reason"].as_str().map(str::to_owned));
+    }
+    // The others are IAM's to give: tests/it/grants.rs.
+    let shown = [
+        "contradictory_event",
+        "not_a_denied_invoke",
+        "not_allowlisted",
+        "not_identity_based",
+        "notify_only",
+        "other_account",
+        "other_action",
+        "own_role",
+        "protected_role",
+        "unsupported_principal",
+        "untrusted_resource",
+    ];
+    assert_eq!(reasons, shown.into_iter().map(str::to_owned).collect());
+}

@@ -1,0 +1,304 @@
+//! An IAM and an SNS that live in this process: real SDK clients whose calls are answered by an interceptor, from state
+//! that a test can prepare and look at.
+
+use aws_sdk_iam::operation::get_role_policy::{GetRolePolicyError, GetRolePolicyOutput};
+use aws_sdk_iam::operation::get_user_policy::{GetUserPolicyError, GetUserPolicyOutput};
+use aws_sdk_iam::operation::put_role_policy::{PutRolePolicyError, PutRolePolicyOutput};
+use aws_sdk_iam::operation::put_user_policy::{PutUserPolicyError, PutUserPolicyOutput};
+use aws_sdk_iam::types::error::NoSuchEntityException;
+use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
+use aws_sdk_ssm::operation::get_parameter::{GetParameterError, GetParameterOutput};
+use aws_sdk_ssm::types::Parameter;
+use aws_smithy_mocks::{MockResponse, RuleMode, mock, mock_client};
+use aws_smithy_types::error::ErrorMetadata;
+use lambda_invoke_remediator::clients::Clients;
+use lambda_invoke_remediator::config::Config;
+use lambda_invoke_remediator::event::Payload;
+use lambda_invoke_remediator::handler::{HandlerError, Remediator};
+use lambda_invoke_remediator::outcome::Outcome;
+use lambda_runtime::{Context, LambdaEvent};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+pub(crate) const ALLOWLIST: &str = include_str!("../../allowlist.example.json");
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:281502313273:denials";
+pub(crate) const OWN_ROLE: &str = "arn:aws:iam::281502313273:role/lambda-invoke-remediator";
+pub(crate) const OWN_FUNCTION: &str =
+    "arn:aws:lambda:us-east-1:281502313273:function:lambda-invoke-remediator";
+
+/// A call that was made, with what it sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Call {
+    Get {
+        principal: String,
+        policy: String,
+    },
+    Put {
+        principal: String,
+        policy: String,
+        document: Value,
+    },
+    GetParameter {
+        name: String,
+    },
+}
+
+/// A message that was published.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) topic: String,
+    pub(crate) subject: String,
+    pub(crate) structure: String,
+    pub(crate) bodies: HashMap<String, String>,
+    pub(crate) attributes: HashMap<String, String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Documents by `user/name` or `role/name`.
+    pub(crate) policies: HashMap<String, String>,
+    pub(crate) parameter: Option<String>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) published: Vec<Published>,
+    /// `(operation, error code, message)`, each used up by the first call of that operation.
+    pub(crate) faults: VecDeque<(&'static str, &'static str, &'static str)>,
+    /// How many reads are still answered as they were before the first write.
+    pub(crate) stale_reads: usize,
+    /// The policy as it was before the first write.
+    pub(crate) before: Option<(String, Option<String>)>,
+}
+
+impl State {
+    fn fault(&mut self, operation: &str) -> Option<ErrorMetadata> {
+        let index = self.faults.iter().position(|(of, _, _)| *of == operation)?;
+        let (_, code, message) = self.faults.remove(index)?;
+        Some(ErrorMetadata::builder().code(code).message(message).build())
+    }
+
+    fn read(&mut self, principal: &str, policy: Option<&str>) -> Option<String> {
+        self.calls.push(Call::Get {
+            principal: principal.to_owned(),
+            policy: policy.unwrap_or_default().to_owned(),
+        });
+        let current = self.policies.get(principal).cloned();
+        let document = match &self.before {
+            Some((of, before)) if of == principal && self.stale_reads > 0 => {
+                self.stale_reads -= 1;
+                before.clone()
+            }
+            _ => current,
+        }?;
+        Some(utf8_percent_encode(&document, NON_ALPHANUMERIC).to_string())
+    }
+
+    fn write(&mut self, principal: &str, policy: Option<&str>, document: Option<&str>) {
+        let text = document.unwrap_or_default().to_owned();
+        self.calls.push(Call::Put {
+            principal: principal.to_owned(),
+            policy: policy.unwrap_or_default().to_owned(),
+            document: serde_json::from_str(&text).unwrap(),
+        });
+        let before = self.policies.insert(principal.to_owned(), text);
+        self.before.get_or_insert((principal.to_owned(), before));
+    }
+}
+
+/// The state, and clients that share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeAws(pub(crate) Arc<Mutex<State>>);
+
+impl FakeAws {
+    pub(crate) fn with_policy(principal: &str, document: &str) -> Self {
+        let aws = Self::default();
+        aws.0
+            .lock()
+            .unwrap()
+            .policies
+            .insert(principal.to_owned(), document.to_owned());
+        aws
+    }
+
+    pub(crate) fn fail(&self, operation: &'static str, code: &'static str, message: &'static str) {
+        self.0
+            .lock()
+            .unwrap()
+            .faults
+            .push_back((operation, code, message));
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.0.lock().unwrap().calls.clone()
+    }
+
+    pub(crate) fn puts(&self) -> usize {
+        self.calls()
+            .iter()
+            .filter(|call| matches!(call, Call::Put { .. }))
+            .count()
+    }
+
+    pub(crate) fn policy(&self, principal: &str) -> Option<Value> {
+        let text = self.0.lock().unwrap().policies.get(principal).cloned();
+        text.map(|text| serde_json::from_str(&text).unwrap())
+    }
+
+    pub(crate) fn published(&self) -> Vec<Published> {
+        self.0.lock().unwrap().published.clone()
+    }
+
+    pub(crate) fn remediator(&self, variables: &[(&str, &str)]) -> Remediator {
+        let config = Config::read(|name| {
+            let all = [
+                ("ALLOWLIST", ALLOWLIST),
+                ("TOPIC_ARN", TOPIC),
+                ("OWN_ROLE_ARN", OWN_ROLE),
+            ];
+            let mut found = variables.iter().chain(&all);
+            found
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        });
+        Remediator::new(config.unwrap(), self.clients())
+    }
+
+    pub(crate) fn clients(&self) -> Clients {
+        Clients {
+            iam: self.iam(),
+            sns: self.sns(),
+            ssm: self.ssm(),
+        }
+    }
+
+    fn iam(&self) -> aws_sdk_iam::Client {
+        let missing = || {
+            NoSuchEntityException::builder()
+                .meta(
+                    ErrorMetadata::builder()
+                        .code("NoSuchEntity")
+                        .message("The policy cannot be found.")
+                        .build(),
+                )
+                .build()
+        };
+        let state = Arc::clone(&self.0);
+        let get_user = mock!(aws_sdk_iam::Client::get_user_policy).then_compute_response(move |input| {
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("GetUserPolicy") {
+                return MockResponse::Error(GetUserPolicyError::generic(error));
+            }
+            let name = input.user_name().unwrap();
+            match state.read(&format!("user/{name}"), input.policy_name()) {
+                Some(document) => MockResponse::Output(
+                    GetUserPolicyOutput::builder()
+                        .user_name(name)
+                        .policy_name("LambdaInvokePermission")
+                        .policy_document(document)
+                        .build()
+                        .unwrap(),
+                ),
+                None => MockResponse::Error(GetUserPolicyError::NoSuchEntityException(missing())),
+            }
+        });
+        let state = Arc::clone(&self.0);
+        let get_role = mock!(aws_sdk_iam::Client::get_role_policy).then_compute_response(move |input| {
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("GetRolePolicy") {
+                return MockResponse::Error(GetRolePolicyError::generic(error));
+            }
+            let name = input.role_name().unwrap();
+            match state.read(&format!("role/{name}"), input.policy_name()) {
+                Some(document) => MockResponse::Output(
+                    GetRolePolicyOutput::builder()
+                        .role_name(name)
+                        .policy_name("LambdaInvokePermission")
+                        .policy_document(document)
+                        .build()
+                        .unwrap(),
+                ),
+                None => MockResponse::Error(GetRolePolicyError::NoSuchEntityException(missing())),
+            }
+        });
+        let state = Arc::clone(&self.0);
+        let put_user = mock!(aws_sdk_iam::Client::put_user_policy).then_compute_response(move |input| {
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("PutUserPolicy") {
+                return MockResponse::Error(PutUserPolicyError::generic(error));
+            }
+            let name = format!("user/{}", input.user_name().unwrap());
+            state.write(&name, input.policy_name(), input.policy_document());
+            MockResponse::Output(PutUserPolicyOutput::builder().build())
+        });
+        let state = Arc::clone(&self.0);
+        let put_role = mock!(aws_sdk_iam::Client::put_role_policy).then_compute_response(move |input| {
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("PutRolePolicy") {
+                return MockResponse::Error(PutRolePolicyError::generic(error));
+            }
+            let name = format!("role/{}", input.role_name().unwrap());
+            state.write(&name, input.policy_name(), input.policy_document());
+            MockResponse::Output(PutRolePolicyOutput::builder().build())
+        });
+        mock_client!(
+            aws_sdk_iam,
+            RuleMode::MatchAny,
+            [&get_user, &get_role, &put_user, &put_role]
+        )
+    }
+
+    fn sns(&self) -> aws_sdk_sns::Client {
+        let state = Arc::clone(&self.0);
+        let publish = mock!(aws_sdk_sns::Client::publish).then_compute_response(move |input| {
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("Publish") {
+                return MockResponse::Error(PublishError::generic(error));
+            }
+            let attributes = input.message_attributes().into_iter().flatten();
+            state.published.push(Published {
+                topic: input.topic_arn().unwrap().to_owned(),
+                subject: input.subject().unwrap().to_owned(),
+                structure: input.message_structure().unwrap().to_owned(),
+                bodies: serde_json::from_str(input.message().unwrap()).unwrap(),
+                attributes: attributes
+                    .map(|(key, value)| (key.clone(), value.string_value().unwrap().to_owned()))
+                    .collect(),
+            });
+            MockResponse::Output(PublishOutput::builder().message_id("1").build())
+        });
+        mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&publish])
+    }
+
+    fn ssm(&self) -> aws_sdk_ssm::Client {
+        let state = Arc::clone(&self.0);
+        let get = mock!(aws_sdk_ssm::Client::get_parameter).then_compute_response(move |input| {
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("GetParameter") {
+                return MockResponse::Error(GetParameterError::generic(error));
+            }
+            state.calls.push(Call::GetParameter {
+                name: input.name().unwrap().to_owned(),
+            });
+            let parameter = Parameter::builder().set_value(state.parameter.clone()).build();
+            MockResponse::Output(GetParameterOutput::builder().parameter(parameter).build())
+        });
+        mock_client!(aws_sdk_ssm, RuleMode::MatchAny, [&get])
+    }
+}
+
+/// One invocation, as the runtime would make it.
+pub(crate) async fn invoke(remediator: &Remediator, payload: &[u8]) -> Result<Outcome, HandlerError> {
+    invoke_as(remediator, payload, OWN_FUNCTION).await
+}
+
+pub(crate) async fn invoke_as(
+    remediator: &Remediator,
+    payload: &[u8],
+    invoked_function_arn: &str,
+) -> Result<Outcome, HandlerError> {
+    let mut context = Context::default();
+    context.invoked_function_arn = invoked_function_arn.to_owned();
+    remediator
+        .handle(LambdaEvent::new(Payload::from_slice(payload), context))
+        .await
+}

@@ -1,0 +1,353 @@
+//! What IAM, SNS and SSM can answer, and what becomes of it.
+
+use crate::fake_aws::{ALLOWLIST, Call, FakeAws, OWN_FUNCTION, TOPIC, invoke, invoke_as};
+use lambda_invoke_remediator::allowlist_source::{AllowlistSource, MAX_AGE};
+use lambda_invoke_remediator::clients::Clients;
+use lambda_invoke_remediator::config::Config;
+use lambda_invoke_remediator::handler::HandlerError;
+use lambda_invoke_remediator::outcome::Outcome;
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime};
+
+const USER: &[u8] = include_bytes!("../../events/user.json");
+const ROLE: &[u8] = include_bytes!("../../events/role-with-path.json");
+const REFUSED: &[u8] = include_bytes!("../../events/not-allowlisted.json");
+const PRINCIPAL: &str = "user/remotion_user";
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter";
+
+async fn run(aws: &FakeAws, event: &[u8]) -> Value {
+    json!(invoke(&aws.remediator(&[]), event).await.unwrap())
+}
+
+async fn error(aws: &FakeAws, event: &[u8]) -> HandlerError {
+    invoke(&aws.remediator(&[]), event).await.unwrap_err()
+}
+
+fn undo(aws: &FakeAws) -> Vec<String> {
+    let body: Value = serde_json::from_str(&aws.published().last().unwrap().bodies["sqs"]).unwrap();
+    serde_json::from_value(body["undo"].clone()).unwrap()
+}
+
+#[tokio::test]
+async fn a_second_denial_is_already_granted() {
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[]);
+    assert_eq!(
+        json!(invoke(&remediator, USER).await.unwrap())["outcome"],
+        "granted"
+    );
+    let again = json!(invoke(&remediator, USER).await.unwrap());
+    assert_eq!(
+        (&again["outcome"], &again["reason"]),
+        (&json!("already_granted"), &json!(null))
+    );
+    assert_eq!(again["rule"], "remotion-clips");
+    assert_eq!(aws.puts(), 1);
+    assert_eq!(undo(&aws).len(), 3);
+}
+
+#[tokio::test]
+async fn an_edited_policy_keeps_all_that_it_has() {
+    let before = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "WorkHours", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": FUNCTION,
+             "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}},
+            {"Effect": "Deny", "NotAction": "lambda:*", "Resource": "*"},
+            {"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": "arn:aws:lambda:us-east-1:281502313273:function:other"},
+        ],
+    });
+    let aws = FakeAws::with_policy(PRINCIPAL, &before.to_string());
+    assert_eq!(run(&aws, USER).await["outcome"], "granted");
+    let mut expected = before;
+    expected["Statement"][2]["Resource"] = json!([
+        "arn:aws:lambda:us-east-1:281502313273:function:other",
+        FUNCTION,
+        format!("{FUNCTION}:*")
+    ]);
+    assert_eq!(aws.policy(PRINCIPAL), Some(expected));
+}
+
+#[tokio::test]
+async fn a_wildcard_covers_and_is_not_offered_for_undo() {
+    let policy = json!({"Statement": {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}});
+    let aws = FakeAws::with_policy(PRINCIPAL, &policy.to_string());
+    assert_eq!(run(&aws, USER).await["outcome"], "already_granted");
+    assert_eq!((aws.puts(), undo(&aws).len()), (0, 0));
+}
+
+#[tokio::test]
+async fn percent_signs_and_pluses_come_through() {
+    let policy = json!({"Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::a+b%20c \u{e9}"}]});
+    let aws = FakeAws::with_policy(PRINCIPAL, &policy.to_string());
+    assert_eq!(run(&aws, USER).await["outcome"], "granted");
+    assert_eq!(
+        aws.policy(PRINCIPAL).unwrap()["Statement"][0],
+        policy["Statement"][0]
+    );
+}
+
+#[tokio::test]
+async fn iams_final_errors_are_outcomes() {
+    for (operation, code, message, reason) in [
+        (
+            "GetUserPolicy",
+            "NoSuchEntity",
+            "The user with name remotion_user cannot be found.",
+            "no_such_principal",
+        ),
+        ("PutUserPolicy", "NoSuchEntity", "", "no_such_principal"),
+        (
+            "PutUserPolicy",
+            "LimitExceeded",
+            "Maximum policy size of 2048 bytes exceeded",
+            "policy_full",
+        ),
+        ("PutUserPolicy", "UnmodifiableEntity", "", "protected_role"),
+        (
+            "PutUserPolicy",
+            "MalformedPolicyDocument",
+            "",
+            "unreadable_policy",
+        ),
+    ] {
+        let aws = FakeAws::default();
+        aws.fail(operation, code, message);
+        let reply = run(&aws, USER).await;
+        assert_eq!(
+            (&reply["outcome"], &reply["reason"]),
+            (&json!("refused"), &json!(reason)),
+            "{code}"
+        );
+        assert_eq!(
+            (&reply["rule"], &reply["notice"]),
+            (&json!("remotion-clips"), &json!("published")),
+            "{code}"
+        );
+        assert_eq!((aws.puts(), aws.published().len()), (0, 1), "{code}");
+        assert_eq!(undo(&aws), Vec::<String>::new(), "{code}");
+    }
+    let aws = FakeAws::default();
+    aws.fail(
+        "GetRolePolicy",
+        "NoSuchEntity",
+        "The role with name render-stitcher cannot be found.",
+    );
+    assert_eq!(run(&aws, ROLE).await["reason"], "no_such_principal");
+}
+
+#[tokio::test]
+async fn an_unreadable_policy_is_left_alone() {
+    let aws = FakeAws::with_policy(PRINCIPAL, "{\"Statement\": 1}");
+    let reply = run(&aws, USER).await;
+    assert_eq!(
+        (&reply["outcome"], &reply["reason"]),
+        (&json!("refused"), &json!("unreadable_policy"))
+    );
+    assert_eq!(aws.puts(), 0);
+}
+
+#[tokio::test]
+async fn iams_other_errors_are_retried_by_lambda() {
+    for (operation, code, error_code) in [
+        ("GetUserPolicy", "ServiceFailure", "IamCallFailed"),
+        ("GetUserPolicy", "InvalidClientTokenId", "IamCallFailed"),
+        ("GetUserPolicy", "AccessDenied", "IamAccessDenied"),
+        ("PutUserPolicy", "ServiceFailure", "IamCallFailed"),
+        ("PutUserPolicy", "AccessDenied", "IamAccessDenied"),
+        ("PutUserPolicy", "ConcurrentModification", "IamCallFailed"),
+    ] {
+        let aws = FakeAws::default();
+        aws.fail(operation, code, "the cause");
+        let error = error(&aws, USER).await;
+        assert_eq!(error.code(), error_code, "{code}");
+        let text = error.to_string();
+        assert!(
+            text.contains(operation) && text.contains("the cause") && text.contains("remotion_user"),
+            "{text}"
+        );
+        assert!(aws.published().is_empty(), "{code}");
+        // The retried event ends well.
+        assert_eq!(run(&aws, USER).await["outcome"], "granted", "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_notice_is_made_up_for() {
+    let aws = FakeAws::default();
+    aws.fail("Publish", "NotFound", "Topic does not exist");
+    let error = error(&aws, USER).await;
+    assert_eq!(error.code(), "NoticeNotSent");
+    assert!(
+        error.to_string().contains(TOPIC) && error.to_string().contains("Topic does not exist"),
+        "{error}"
+    );
+    let reply = run(&aws, USER).await;
+    assert_eq!(
+        (&reply["outcome"], &reply["notice"]),
+        (&json!("already_granted"), &json!("published"))
+    );
+    assert_eq!((aws.puts(), aws.published().len()), (1, 1));
+
+    aws.fail("Publish", "AuthorizationError", "no");
+    assert_eq!(self::error(&aws, REFUSED).await.code(), "NoticeNotSent");
+    assert_eq!(run(&aws, REFUSED).await["reason"], "not_allowlisted");
+}
+
+#[tokio::test]
+async fn dry_run_writes_nothing() {
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[("MODE", "dry-run")]);
+    let reply = json!(invoke(&remediator, USER).await.unwrap());
+    assert_eq!(
+        (&reply["outcome"], &reply["notice"]),
+        (&json!("would_grant"), &json!("published"))
+    );
+    assert_eq!(reply["rule"], "remotion-clips");
+    assert_eq!(aws.puts(), 0);
+    assert!(aws.published()[0].subject.contains("dry-run"));
+    assert_eq!(undo(&aws), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_read_back_is_read_again() {
+    let aws = FakeAws::default();
+    aws.0.lock().unwrap().stale_reads = 3;
+    assert_eq!(run(&aws, USER).await["outcome"], "granted");
+    assert_eq!(aws.puts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_never_read_back_is_no_grant() {
+    let aws = FakeAws::default();
+    aws.0.lock().unwrap().stale_reads = usize::MAX;
+    assert_eq!(error(&aws, USER).await.code(), "GrantNotConfirmed");
+    assert!(aws.published().is_empty());
+}
+
+#[tokio::test]
+async fn a_list_in_ssm_is_read_again_when_it_is_a_minute_old() {
+    let aws = FakeAws::default();
+    aws.0.lock().unwrap().parameter = Some(ALLOWLIST.to_owned());
+    let location = Config::read(|name| {
+        [("ALLOWLIST", "ssm:/remediator/allowlist"), ("TOPIC_ARN", TOPIC)]
+            .into_iter()
+            .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
+    });
+    let source = AllowlistSource::new(&location.unwrap().allowlist, &aws.clients().ssm);
+    let start = SystemTime::now();
+    let reads = || aws.calls().len();
+    for (after, expected) in [(0, 1), (59, 1), (60, 1), (61, 2), (121, 2), (122, 3)] {
+        source.current(start + Duration::from_secs(after)).await.unwrap();
+        assert_eq!(reads(), expected, "after {after} s");
+    }
+    // A clock that was set back says nothing about the age.
+    source.current(start).await.unwrap();
+    assert_eq!(reads(), 4);
+    assert_eq!(
+        aws.calls()[0],
+        Call::GetParameter {
+            name: "/remediator/allowlist".to_owned()
+        }
+    );
+
+    // A list that cannot be read is not replaced by the last one.
+    aws.fail("GetParameter", "InternalServerError", "no");
+    let late = start + MAX_AGE + Duration::from_secs(1);
+    assert!(source.current(late).await.is_err());
+    aws.0.lock().unwrap().parameter = Some("{\"rules\": []}".to_owned());
+    assert!(
+        source
+            .current(late)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("rules: the list is empty")
+    );
+    assert!(source.current(start).await.is_err());
+    aws.0.lock().unwrap().parameter = Some(ALLOWLIST.to_owned());
+    assert!(source.current(late).await.is_ok());
+}
+
+#[tokio::test]
+async fn nothing_is_decided_without_a_list() {
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[("ALLOWLIST", "ssm:/remediator/allowlist")]);
+    assert!(remediator.start().await.is_err());
+    for event in [USER, REFUSED] {
+        assert_eq!(
+            invoke(&remediator, event).await.unwrap_err().code(),
+            "AllowlistUnreadable"
+        );
+    }
+    assert!(aws.published().is_empty());
+    assert_eq!(aws.puts(), 0);
+    aws.0.lock().unwrap().parameter = Some(ALLOWLIST.to_owned());
+    assert_eq!(
+        json!(invoke(&remediator, USER).await.unwrap())["outcome"],
+        "granted"
+    );
+}
+
+#[tokio::test]
+async fn the_own_account_comes_from_the_invoked_function() {
+    let reason = |reply: Result<Outcome, HandlerError>| json!(reply.unwrap())["reason"].clone();
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[("MODE", "dry-run")]);
+    let elsewhere = OWN_FUNCTION.replace("281502313273", "111122223333");
+    assert_eq!(
+        reason(invoke_as(&remediator, USER, &elsewhere).await),
+        "other_account"
+    );
+    let elsewhere = OWN_FUNCTION.replace("aws:lambda:us-east-1", "aws-cn:lambda:cn-north-1");
+    assert_eq!(
+        reason(invoke_as(&remediator, USER, &elsewhere).await),
+        "other_account"
+    );
+    let alias = format!("{OWN_FUNCTION}:live");
+    assert_eq!(reason(invoke_as(&remediator, USER, &alias).await), Value::Null);
+    // An emulator's placeholder tells nothing, the own role does; `sam local` makes up an ARN.
+    assert_eq!(
+        reason(invoke_as(&remediator, USER, "function-arn").await),
+        Value::Null
+    );
+    let made_up = "arn:aws:lambda:us-east-1:012345678912:function:remediator";
+    assert_eq!(
+        reason(invoke_as(&remediator, USER, made_up).await),
+        "other_account"
+    );
+    let in_sam = aws.remediator(&[("MODE", "dry-run"), ("AWS_SAM_LOCAL", "true")]);
+    assert_eq!(reason(invoke_as(&in_sam, USER, made_up).await), Value::Null);
+}
+
+#[tokio::test]
+async fn without_any_account_nothing_is_decided() {
+    let aws = FakeAws::default();
+    let config = Config::read(|name| {
+        [("ALLOWLIST", ALLOWLIST), ("TOPIC_ARN", TOPIC)]
+            .into_iter()
+            .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
+    });
+    let remediator = lambda_invoke_remediator::handler::Remediator::new(config.unwrap(), aws.clients());
+    let error = invoke_as(&remediator, USER, "function-arn").await.unwrap_err();
+    assert_eq!(error.code(), "OwnAccountUnknown");
+    assert!(aws.calls().is_empty() && aws.published().is_empty());
+}
+
+#[tokio::test]
+async fn sns_and_ssm_are_called_where_their_arns_say() {
+    let config = Config::read(|name| {
+        [
+            (
+                "ALLOWLIST",
+                "ssm:arn:aws:ssm:eu-west-1:281502313273:parameter/list",
+            ),
+            ("TOPIC_ARN", "arn:aws:sns:eu-central-1:281502313273:denials"),
+        ]
+        .into_iter()
+        .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
+    });
+    let clients = Clients::new(&config.unwrap()).await;
+    assert_eq!(clients.sns.config().region().unwrap().as_ref(), "eu-central-1");
+    assert_eq!(clients.ssm.config().region().unwrap().as_ref(), "eu-west-1");
+}

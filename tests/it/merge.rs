@@ -1,0 +1,334 @@
+//! Properties of the merge, over documents as people write them. What a document grants is judged by an evaluator that
+//! is not ours.
+
+use iam_rs::{Arn, Context, Decision, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policy};
+use lambda_invoke_remediator::arn::FunctionArn;
+use lambda_invoke_remediator::policy::{Merge, merge};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Map, Value, json};
+
+const FUNCTIONS: [&str; 4] = ["clip", "clip-other", "c", "render"];
+
+fn function(name: &str) -> FunctionArn {
+    FunctionArn::new("aws", "us-east-1", "281502313273", name).unwrap()
+}
+
+fn arn(rest: &str) -> String {
+    format!("arn:aws:lambda:us-east-1:281502313273:function:{rest}")
+}
+
+fn resources() -> Vec<String> {
+    let mut all: Vec<String> = [
+        "clip",
+        "clip:*",
+        "clip*",
+        "clip:live",
+        "clip-other",
+        "clip-other:*",
+        "c?ip",
+        "*",
+        "*:*",
+        "render:*",
+    ]
+    .map(arn)
+    .into();
+    all.extend(
+        [
+            "*",
+            "arn:aws:lambda:*:281502313273:function:clip",
+            "arn:aws:s3:::clips/*",
+        ]
+        .map(str::to_owned),
+    );
+    all
+}
+
+const ACTIONS: [&str; 6] = [
+    "lambda:InvokeFunction",
+    "lambda:invokefunction",
+    "lambda:Invoke*",
+    "lambda:*",
+    "*",
+    "s3:GetObject",
+];
+
+fn one_or_many(items: Vec<String>, as_one: bool) -> Value {
+    if as_one && items.len() == 1 {
+        json!(items[0])
+    } else {
+        json!(items)
+    }
+}
+
+prop_compose! {
+    /// A statement that IAM would take: any effect, any form of the lists, perhaps a Sid, a Condition or a Not.
+    fn statement()(
+        effect in select(&["Allow", "Allow", "Allow", "Deny"][..]),
+        actions in subsequence(&ACTIONS[..], 1..=2),
+        listed in subsequence(resources(), 1..=3),
+        forms in any::<(bool, bool)>(),
+        sid in proptest::option::of("[A-Za-z0-9]{1,8}"),
+        has_condition in proptest::bool::weighted(0.3),
+        not in select(&["", "", "", "", "NotAction", "NotResource"][..]),
+    ) -> Value {
+        let actions = one_or_many(actions.into_iter().map(str::to_owned).collect(), forms.0);
+        let mut statement = Map::new();
+        sid.map(|sid| statement.insert("Sid".to_owned(), json!(sid)));
+        statement.insert("Effect".to_owned(), json!(effect));
+        statement.insert(if not == "NotAction" { not } else { "Action" }.to_owned(), actions);
+        statement.insert(if not == "NotResource" { not } else { "Resource" }.to_owned(), one_or_many(listed, forms.1));
+        if has_condition {
+            statement.insert("Condition".to_owned(), json!({"StringEquals": {"aws:SourceVpc": "vpc-1"}}));
+        }
+        Value::Object(statement)
+    }
+}
+
+prop_compose! {
+    fn document()(statements in vec(statement(), 1..=4), as_one in any::<bool>(), id in any::<bool>()) -> Value {
+        let mut document = json!({"Version": "2012-10-17"});
+        if id {
+            document["Id"] = json!("by-hand");
+        }
+        document["Statement"] =
+            if as_one && statements.len() == 1 { statements[0].clone() } else { json!(statements) };
+        document
+    }
+}
+
+fn written(document: &Value, function: &FunctionArn) -> Option<Value> {
+    match merge(Some(&document.to_string()), function).unwrap() {
+        Merge::Covered { .. } => None,
+        Merge::Write(text) => Some(serde_json::from_str(&text).unwrap()),
+    }
+}
+
+fn statements(document: &Value) -> Vec<Value> {
+    match &document["Statement"] {
+        Value::Array(statements) => statements.clone(),
+        one => vec![one.clone()],
+    }
+}
+
+fn is_ours(statement: &Value) -> bool {
+    let keys = statement.as_object().unwrap().keys();
+    let action = &statement["Action"];
+    keys.into_iter()
+        .all(|key| ["Sid", "Effect", "Action", "Resource"].contains(&key.as_str()))
+        && statement["Effect"] == "Allow"
+        && (*action == "lambda:InvokeFunction" || *action == json!(["lambda:InvokeFunction"]))
+}
+
+fn decision(document: &Value, resource: &str, vpc: &str) -> Decision {
+    let policy = IAMPolicy::from_json(&document.to_string()).unwrap();
+    let principal = Principal::Aws(PrincipalId::String(
+        "arn:aws:iam::281502313273:user/remotion_user".to_owned(),
+    ));
+    let mut request = IAMRequest::new(principal, "lambda:InvokeFunction", Arn::parse(resource).unwrap());
+    request.context = Context::new().with_string("aws:SourceVpc", vpc);
+    evaluate_policy(&policy, &request).unwrap()
+}
+
+/// Calls that a document may or may not allow: every function, unqualified and qualified, from two VPCs.
+fn probes() -> impl Iterator<Item = (&'static str, String, &'static str)> {
+    FUNCTIONS.into_iter().flat_map(|name| {
+        ["", ":live", ":7", ":$LATEST"]
+            .into_iter()
+            .flat_map(move |qualifier| {
+                ["vpc-1", "vpc-2"].map(move |vpc| (name, arn(&format!("{name}{qualifier}")), vpc))
+            })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn merging_again_changes_nothing(document in document(), name in select(&FUNCTIONS[..])) {
+        let function = function(name);
+        if let Some(after) = written(&document, &function) {
+            prop_assert_eq!(written(&after, &function), None);
+        }
+    }
+
+    #[test]
+    fn every_foreign_statement_and_key_survives(document in document(), name in select(&FUNCTIONS[..])) {
+        let Some(after) = written(&document, &function(name)) else { return Ok(()) };
+        for (key, value) in document.as_object().unwrap() {
+            if key != "Statement" {
+                prop_assert_eq!(&after[key], value);
+            }
+        }
+        let (before, after) = (statements(&document), statements(&after));
+        let ours = before.iter().position(is_ours);
+        for (index, statement) in before.iter().enumerate() {
+            if Some(index) == ours {
+                // Ours keeps all that it had, in its order.
+                let listed = |value: &Value| match &value["Resource"] {
+                    Value::Array(list) => list.clone(),
+                    one => vec![one.clone()],
+                };
+                prop_assert!(listed(&after[index]).starts_with(&listed(statement)));
+            } else {
+                prop_assert_eq!(&after[index], statement);
+            }
+        }
+        prop_assert_eq!(after.len(), before.len() + usize::from(ours.is_none()));
+    }
+
+    #[test]
+    fn exactly_the_pair_is_granted(document in document(), name in select(&FUNCTIONS[..])) {
+        let after = written(&document, &function(name));
+        for (called, resource, vpc) in probes() {
+            let before = decision(&document, &resource, vpc);
+            match &after {
+                // Nothing was written: it was granted before, unless something denies it.
+                None if called == name => prop_assert!(before != Decision::NotApplicable, "{resource} {vpc}"),
+                None => {}
+                Some(after) => {
+                    let expected = if called == name && before == Decision::NotApplicable {
+                        Decision::Allow
+                    } else {
+                        before
+                    };
+                    prop_assert_eq!(decision(after, &resource, vpc), expected, "{} {}", resource, vpc);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_of_any_kind_is_left_alone_or_kept(text in "\\PC*") {
+        let _ = merge(Some(&text), &function("clip"));
+    }
+}
+
+#[test]
+fn the_first_policy_is_that_of_the_manual_procedure() {
+    // The procedure that this function replaces: paste this document, name it LambdaInvokePermission.
+    let by_hand = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["lambda:InvokeFunction"],
+                "Resource": [
+                    "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter",
+                    "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter:*"
+                ]
+            }
+        ]
+    });
+    let Merge::Write(text) = merge(None, &function("ffmpeg-clip-cutter")).unwrap() else {
+        panic!("not written")
+    };
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), by_hand);
+}
+
+#[test]
+fn what_no_value_can_hold_keeps_its_text() {
+    // More digits than a float has, an unknown key, a duplicate deep inside, escapes, and the order of keys.
+    let foreign = r#"{"Zeta":1,"Effect":"Deny","Action":"\u0073ts:*","Resource":"*","Condition":{"NumericLessThan":{"a":12345678901234567890123.40}},"New":{"x":1,"x":2}}"#;
+    let text = format!(r#"{{"Id":"by hand","Version":"2008-10-17","Statement":{foreign},"Later":1e2}}"#);
+    let Merge::Write(after) = merge(Some(&text), &function("clip")).unwrap() else {
+        panic!("not written")
+    };
+    let ours = r#"{"Effect":"Allow","Action":["lambda:InvokeFunction"],"Resource":["arn:aws:lambda:us-east-1:281502313273:function:clip","arn:aws:lambda:us-east-1:281502313273:function:clip:*"]}"#;
+    assert_eq!(
+        after,
+        format!(r#"{{"Id":"by hand","Version":"2008-10-17","Statement":[{foreign},{ours}],"Later":1e2}}"#)
+    );
+}
+
+#[test]
+fn a_single_statement_of_ours_stays_single() {
+    let (clip, all) = (arn("clip"), arn("clip:*"));
+    let statement = json!({"Sid": "Mine", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn("other")});
+    let after = written(
+        &json!({"Version": "2012-10-17", "Statement": statement}),
+        &function("clip"),
+    )
+    .unwrap();
+    let mut expected = statement;
+    expected["Resource"] = json!([arn("other"), clip, all]);
+    assert_eq!(after["Statement"], expected);
+}
+
+#[test]
+fn half_a_pair_is_completed() {
+    let statement = json!({"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": arn("clip")});
+    let after = written(&json!({"Statement": [statement]}), &function("clip")).unwrap();
+    assert_eq!(
+        after["Statement"][0]["Resource"],
+        json!([arn("clip"), arn("clip:*")])
+    );
+}
+
+#[test]
+fn a_condition_a_variable_or_a_not_covers_nothing() {
+    let plain = json!({"Effect": "Allow", "Action": "lambda:*", "Resource": "*"});
+    assert_eq!(written(&json!({"Statement": plain}), &function("clip")), None);
+    for (key, value) in [
+        (
+            "Condition",
+            json!({"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
+        ),
+        ("Effect", json!("Deny")),
+        ("Effect", json!("allow")),
+        ("Action", json!("lambda:InvokeFunctionUrl")),
+        ("Action", json!([])),
+        ("Resource", json!(arn("${aws:username}"))),
+        ("Resource", json!(arn("clip"))),
+        ("Resource", json!(arn("clip:*"))),
+        ("Resource", json!("arn:aws:*:us-east-1:281502313273:function:*")),
+        ("Resource", json!("arn:aws:lambda:*")),
+        ("NotResource", json!("x")),
+        ("SomethingNew", json!(1)),
+    ] {
+        let mut statement = plain.clone();
+        statement[key] = value.clone();
+        assert!(
+            written(&json!({"Statement": [statement]}), &function("clip")).is_some(),
+            "{key} {value}"
+        );
+    }
+}
+
+#[test]
+fn a_pair_may_be_covered_by_two_statements() {
+    let document = json!({"Statement": [
+        {"Effect": "Allow", "Action": "lambda:Invoke*", "Resource": arn("cli?")},
+        {"Effect": "Allow", "Action": ["s3:*", "LAMBDA:InvokeFunction"], "Resource": ["x", arn("*:*")]},
+    ]});
+    assert_eq!(written(&document, &function("clip")), None);
+}
+
+#[test]
+fn what_cannot_be_understood_is_left_alone() {
+    let deep = format!(r#"{{"Statement":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    let deep_condition = format!(
+        r#"{{"Statement":{{"Effect":"Deny","Condition":{}1{}}}}}"#,
+        r#"{"a":"#.repeat(200),
+        "}".repeat(200)
+    );
+    for text in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{",
+        r#"{"Statement": null}"#,
+        r#"{"Statement": "x"}"#,
+        r#"{"Statement": [1]}"#,
+        r#"{"Statement": [[]]}"#,
+        r#"{"Statement": [{"Effect": "Allow", "Effect": "Deny"}]}"#,
+        r#"{"Statement": [], "Statement": []}"#,
+        r#"{"Statement": []} x"#,
+        &deep,
+        &deep_condition,
+    ] {
+        assert!(merge(Some(text), &function("clip")).is_err(), "{text:.60}");
+    }
+}
