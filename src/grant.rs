@@ -221,12 +221,12 @@ impl Failure {
         }
     }
 
-    /// Whether `NoSuchEntity` is about the principal itself: `The user with name x cannot be found.`
+    /// Whether `NoSuchEntity` is about the principal itself and not about its policy: `The user with name x cannot be
+    /// found.` Both kinds of message name what is missing, and only one of them speaks of a policy.
     fn speaks_of(&self, principal: &Principal) -> bool {
-        let kind = principal.kind().as_str();
-        self.message
-            .to_ascii_lowercase()
-            .starts_with(&format!("the {kind} with name "))
+        let name = principal.name();
+        let names_policy = self.message.contains(POLICY_NAME) && name != POLICY_NAME;
+        self.message.contains(name) && !names_policy && !self.message.replace(name, "").contains("policy")
     }
 
     /// Sorts IAM's errors into final ones and such that a retry may cure.
@@ -261,6 +261,43 @@ impl Failure {
                 principal: principal.to_string(),
                 context: self.context,
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_principal_is_told_from_a_missing_policy() {
+        let missing = |arn: &str, message: &str| {
+            let failure = Failure {
+                call: "GetUserPolicy",
+                code: "NoSuchEntity".to_owned(),
+                message: message.to_owned(),
+                context: String::new(),
+            };
+            failure.speaks_of(&Principal::parse(arn).unwrap())
+        };
+        for name in [
+            "remotion_user",
+            "user",
+            "policy",
+            "policy-bot",
+            "LambdaInvokePermission",
+            "name",
+            "with",
+        ] {
+            let user = format!("arn:aws:iam::281502313273:user/{name}");
+            assert!(
+                missing(&user, &format!("The user with name {name} cannot be found.")),
+                "{name}"
+            );
+            assert!(missing(&user, &format!("User {name} not found")), "{name}");
+            let of_policy = format!("The user policy with name {POLICY_NAME} cannot be found.");
+            assert!(!missing(&user, &of_policy), "{name}");
+            assert!(!missing(&user, ""), "{name}");
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::undo;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_types::error::display::DisplayErrorContext;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 /// SNS loses a notice whose subject has 100 characters, a line break or anything but ASCII.
 ///
@@ -31,6 +32,14 @@ pub struct Notice {
     attributes: Vec<(&'static str, String)>,
 }
 
+/// The body for a program.
+#[derive(Serialize)]
+struct Machine<'a> {
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    undo: &'a [String],
+}
+
 /// A notice that SNS did not take.
 #[derive(Debug, thiserror::Error)]
 #[error("the notice was not published to {topic}: {context}")]
@@ -43,10 +52,6 @@ impl Notice {
     /// Writes the notice of an outcome; `denial` is the one that was decided on, where it got that far.
     pub fn new(outcome: &Outcome, facts: &Facts, denial: Option<&Denial>, verdict: &Verdict) -> Self {
         let undo = undo_commands(denial, verdict);
-        let mut machine = json!(outcome);
-        if let Value::Object(fields) = &mut machine {
-            fields.insert("undo".to_owned(), json!(undo));
-        }
         let attributes = [
             ("outcome", Some(name(outcome.outcome))),
             ("reason", outcome.reason.map(name)),
@@ -56,7 +61,7 @@ impl Notice {
         Self {
             subject: subject(outcome, facts),
             text: text(outcome, facts, &undo),
-            json: machine.to_string(),
+            json: serde_json::to_string(&Machine { outcome, undo: &undo }).unwrap_or_default(),
             attributes: attributes
                 .into_iter()
                 .filter_map(|(key, value)| Some((key, value?)))

@@ -1,7 +1,7 @@
 //! The inline policy, and how one function is added to it without losing anything.
 //!
 //! The document belongs to the principal's owner, who may have edited it by hand. So it is not modelled and rewritten: a
-//! [`PolicyDocument`] keeps the text of every statement and key as it is, looks into the few it must, and changes one list
+//! `PolicyDocument` keeps the text of every statement and key as it is, looks into the few it must, and changes one list
 //! of resources. What it cannot understand it leaves alone.
 //!
 //! The grammar is that of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.

@@ -9,6 +9,10 @@ use crate::denial::ACTION;
 use crate::policy::POLICY_NAME;
 use crate::principal::Principal;
 
+/// What the second command writes where no statement is left. Not an empty file: that is what a failed read leaves, and a
+/// failed read must not end in a deletion.
+const NOTHING_LEFT: &str = "nothing-left";
+
 /// The commands, to be run in this order in one directory.
 pub fn commands(principal: &Principal, function: &FunctionArn) -> Vec<String> {
     let kind = principal.kind().as_str();
@@ -29,14 +33,14 @@ pub fn commands(principal: &Principal, function: &FunctionArn) -> Vec<String> {
          for x in many(p[\"Statement\"])]"
             .to_owned(),
         "s = [x for x in s if x.get(\"Resource\", True)]".to_owned(),
-        "open(f, \"w\").write(json.dumps(dict(p, Statement=s)) if s else \"\")".to_owned(),
+        format!("open(f, \"w\").write(json.dumps(dict(p, Statement=s)) if s else \"{NOTHING_LEFT}\")"),
     ];
     vec![
         format!("aws iam get-{kind}-policy {of} --query PolicyDocument --output json > {file}"),
         format!("python3 -c '{}'", take_out.join("; ")),
         format!(
-            "if [ -s {file} ]; then aws iam put-{kind}-policy {of} --policy-document file://{file}; \
-             else aws iam delete-{kind}-policy {of}; fi"
+            "if grep -qx {NOTHING_LEFT} {file}; then aws iam delete-{kind}-policy {of}; \
+             else aws iam put-{kind}-policy {of} --policy-document file://{file}; fi"
         ),
     ]
 }
