@@ -1,0 +1,69 @@
+"""The account, the proxy before it and the real binary behind a Runtime API: started once, cleaned before each test."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from local import aws, proxy, runtime_api  # noqa: E402
+
+# The one that `cargo test` has just built; a release build can be named instead.
+BINARY = os.environ.get("REMEDIATOR_BINARY", str(ROOT / "target/debug/lambda-invoke-remediator"))
+
+
+@pytest.fixture(scope="session")
+def the_account():
+    with aws.account() as account:
+        yield account
+
+
+@pytest.fixture(scope="session")
+def the_proxy(the_account):
+    with proxy.proxy(the_account.endpoint) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def all_actions(the_proxy):
+    """Every action that the binary was seen to call, in the whole session."""
+    return set()
+
+
+@pytest.fixture
+def account(the_account):
+    the_account.delete_policies()
+    the_account.notices()
+    return the_account
+
+
+@pytest.fixture
+def calls(the_proxy, all_actions):
+    the_proxy.clear()
+    yield the_proxy
+    all_actions.update(the_proxy.actions())
+
+
+@pytest.fixture
+def start(account, calls):
+    """Starts the binary with more or other variables; None takes one away."""
+
+    def start(**variables):
+        environment = {**account.environment(endpoint=calls.endpoint), **variables}
+        return runtime_api.function(BINARY, {name: value for name, value in environment.items() if value is not None})
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def session_function(the_account, the_proxy):
+    with runtime_api.function(BINARY, the_account.environment(endpoint=the_proxy.endpoint)) as function:
+        yield function
+
+
+@pytest.fixture
+def function(session_function, account, calls):
+    return session_function
