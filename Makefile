@@ -1,0 +1,51 @@
+# Everything that the project does, by one name each; `make help` lists them.
+# Needs Rust, Python 3 with its venv module, and make. What else is used is pinned in requirements.txt and set up in .venv.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+EVENT ?= events/user.json
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo invoke test check fmt build expected clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-10s %s\n", $$1, $$2 }'
+
+setup: $(READY) ## Set up the virtual environment with the pinned tools
+
+$(READY): requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
+	touch $@
+
+demo: $(READY) ## Show the main job: denials through the real binary, against an AWS account on the loopback
+	$(VENV)/bin/python -m local.demo
+
+invoke: $(READY) ## The same for one file: make invoke EVENT=events/role.json
+	$(VENV)/bin/python -m local.demo "$(EVENT)"
+
+test: $(READY) ## Run all tests: of the library, of the real binary over the wire, of the template
+	cargo test --locked --quiet
+	cargo build --locked --quiet
+	$(VENV)/bin/python -m pytest --quiet tests/e2e
+
+check: $(READY) ## Check format, lints, documentation and template
+	cargo fmt --check
+	cargo clippy --locked --quiet --all-targets -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
+	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint template.yaml
+
+fmt: ## Format the code
+	cargo fmt
+
+build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
+
+expected: ## Write what becomes of events/ and the allowlist's schema anew; look at the difference before you commit it
+	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet
+
+clean: ## Remove all that was built or set up
+	rm -rf target $(VENV) .pytest_cache .aws-sam
