@@ -5,7 +5,8 @@
 
 use crate::allowlist::{Allowlist, RuleAction};
 use crate::arn::FunctionArn;
-use crate::denial::{Caller, Denial};
+use crate::caller::Caller;
+use crate::denial::Denial;
 use crate::message::{Cause, DenialKind};
 use crate::principal::Principal;
 use crate::refusal::{Reason, Refusal};

@@ -4,49 +4,16 @@
 //! the function is one exact ARN; whatever does not get that far is refused or ignored here, each with its reason. Past
 //! this module nobody splits a colon or looks for a field.
 
-use crate::arn::{Arn, FunctionArn, FunctionName, is_account};
-use crate::event::{ApiCall, Payload, UserIdentity};
+use crate::agreement::{same, shown};
+use crate::arn::{FunctionArn, FunctionName, is_account};
+use crate::caller::{Caller, Subject, agreed_caller, shown_principal};
+use crate::event::{ApiCall, Payload};
 use crate::message::{self, Cause, Message, NotOneDenial, Resource};
-use crate::principal::{Principal, PrincipalKind, RoleSession};
 use crate::refusal::{Reason, Refusal};
 use crate::text::one_line;
 
 /// The only action that is ever granted.
 pub const ACTION: &str = "lambda:InvokeFunction";
-
-/// Who called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
-    /// An IAM user, or the role of a session.
-    Principal(Principal),
-    /// Somebody to whom no inline policy can be attached, or who is not named in full.
-    Other {
-        /// What it is, for a person.
-        what: String,
-        /// The partition, where it is known.
-        partition: Option<String>,
-        /// The account, where it is known.
-        account: Option<String>,
-    },
-}
-
-impl Caller {
-    /// The account, where it is known.
-    pub fn account(&self) -> Option<&str> {
-        match self {
-            Self::Principal(principal) => Some(principal.account()),
-            Self::Other { account, .. } => account.as_deref(),
-        }
-    }
-
-    /// The partition, where it is known.
-    pub fn partition(&self) -> Option<&str> {
-        match self {
-            Self::Principal(principal) => Some(principal.partition()),
-            Self::Other { partition, .. } => partition.as_deref(),
-        }
-    }
-}
 
 /// A denied invoke, free of contradictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +116,7 @@ fn read_call(call: &ApiCall) -> (Facts, Reading) {
         Some(Err(_)) => Cause::Unread,
     };
 
-    let caller = caller(&call.identity, subject);
+    let caller = agreed_caller(&call.identity, subject);
     facts.principal = caller
         .as_ref()
         .ok()
@@ -226,172 +193,6 @@ impl Facts {
             user_agent: shown(&call.user_agent, 256),
         }
     }
-}
-
-/// Whom the message speaks of.
-#[derive(Clone, Copy)]
-enum Subject<'a> {
-    /// There is no message, or none that is understood.
-    Unknown,
-    /// An AWS service, by its name.
-    Service,
-    /// `User:` and a text, an ARN.
-    User(&'a str),
-}
-
-/// The caller on whom `userIdentity` and the message agree; an error says where they do not.
-fn caller(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
-    match identity.kind.as_deref() {
-        Some("IAMUser") => iam_user(identity, subject),
-        Some("AssumedRole") => assumed_role(identity, subject),
-        kind => {
-            if let (Subject::User(user), Some(arn)) = (subject, identity.arn.as_deref()) {
-                same("the message's principal", user, "`userIdentity.arn`", arn)?;
-            }
-            let what = kind.map_or("an identity without a type".to_owned(), |kind| {
-                format!("an identity of the type `{}`", one_line(kind, 64))
-            });
-            other_caller(identity, subject, what)
-        }
-    }
-}
-
-fn iam_user(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
-    if let (Subject::User(user), Some(arn)) = (subject, identity.arn.as_deref()) {
-        same("the message's principal", user, "`userIdentity.arn`", arn)?;
-    }
-    let arn = match (identity.arn.as_deref(), subject) {
-        (_, Subject::Service) => {
-            return Err("the message speaks of a service, `userIdentity` of a user".to_owned());
-        }
-        (Some(arn), _) | (None, Subject::User(arn)) => arn,
-        (None, Subject::Unknown) => {
-            return other_caller(identity, subject, "an IAM user whose ARN is missing".to_owned());
-        }
-    };
-    let user = match Principal::parse(arn) {
-        Some(user) if user.kind() == PrincipalKind::User => user,
-        None if is_iam(arn, "user/") => {
-            return other_caller(
-                identity,
-                subject,
-                "an IAM user with an impossible name".to_owned(),
-            );
-        }
-        Some(_) | None => {
-            return Err(format!(
-                "`userIdentity` is of the type IAMUser, but not `{}`",
-                shown(arn)
-            ));
-        }
-    };
-    if let Some(account) = identity.account.as_deref() {
-        same(
-            "`userIdentity.accountId`",
-            account,
-            "the account of its ARN",
-            user.account(),
-        )?;
-    }
-    if let Some(name) = identity.user_name.as_deref() {
-        same(
-            "`userIdentity.userName`",
-            name,
-            "the name in its ARN",
-            user.name(),
-        )?;
-    }
-    Ok(Caller::Principal(user))
-}
-
-fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
-    if identity.issuer_kind.as_deref().is_some_and(|kind| kind != "Role") {
-        return Err("the session was not issued by a role".to_owned());
-    }
-    if matches!(subject, Subject::Service) {
-        return Err("the message speaks of a service, `userIdentity` of a role".to_owned());
-    }
-    // Older records have the role's own ARN where others have the session's.
-    let own_arn = identity.arn.as_deref().and_then(Principal::parse);
-    if let (Subject::User(user), Some(arn), None) = (subject, identity.arn.as_deref(), &own_arn) {
-        same("the message's principal", user, "`userIdentity.arn`", arn)?;
-    }
-    let role = match identity.issuer_arn.as_deref() {
-        Some(arn) => match Principal::parse(arn) {
-            Some(role) if role.kind() == PrincipalKind::Role => role,
-            None if is_iam(arn, "role/") => {
-                return other_caller(
-                    identity,
-                    subject,
-                    "a session of a role that IAM does not hold".to_owned(),
-                );
-            }
-            Some(_) | None => return Err(format!("`{}` issued the session, and is no role", shown(arn))),
-        },
-        None => match own_arn {
-            Some(ref role) if role.kind() == PrincipalKind::Role => role.clone(),
-            Some(_) => {
-                return Err("`userIdentity` is of the type AssumedRole, its ARN is a user's".to_owned());
-            }
-            // The session's ARN has no path, so that the role's own ARN cannot be told.
-            None => return other_caller(identity, subject, "a session whose role is not named".to_owned()),
-        },
-    };
-    let sessions = [
-        identity.arn.as_deref(),
-        if let Subject::User(user) = subject {
-            Some(user)
-        } else {
-            None
-        },
-    ];
-    for text in sessions.into_iter().flatten() {
-        let of_role = RoleSession::parse(text).is_some_and(|session| session.is_of(&role))
-            || Principal::parse(text).as_ref() == Some(&role);
-        if !of_role {
-            return Err(format!("`{}` is no session of `{role}`", shown(text)));
-        }
-    }
-    for (field, account) in [
-        ("`userIdentity.accountId`", &identity.account),
-        ("`sessionIssuer.accountId`", &identity.issuer_account),
-    ] {
-        if let Some(account) = account.as_deref() {
-            same(field, account, "the role's account", role.account())?;
-        }
-    }
-    if let Some(name) = identity.issuer_name.as_deref() {
-        same(
-            "`sessionIssuer.userName`",
-            name,
-            "the name in its ARN",
-            role.name(),
-        )?;
-    }
-    Ok(Caller::Principal(role))
-}
-
-fn other_caller(identity: &UserIdentity, subject: Subject<'_>, what: String) -> Result<Caller, String> {
-    let message_arn = if let Subject::User(user) = subject {
-        Some(user)
-    } else {
-        None
-    };
-    let arn = identity.arn.as_deref().or(message_arn).and_then(Arn::parse);
-    let arn_account = arn.map(|arn| arn.account).filter(|account| !account.is_empty());
-    if let (Some(account), Some(of_arn)) = (identity.account.as_deref(), arn_account) {
-        same(
-            "`userIdentity.accountId`",
-            account,
-            "the account of its ARN",
-            of_arn,
-        )?;
-    }
-    Ok(Caller::Other {
-        what,
-        partition: arn.map(|arn| arn.partition.to_owned()),
-        account: identity.account.as_deref().or(arn_account).map(str::to_owned),
-    })
 }
 
 /// The function on which all fields agree; the outer error says where they do not, the inner one why it is not trusted.
@@ -544,37 +345,6 @@ fn agreed<'a>(
         same(first, a, second, b)?;
     }
     Ok(a.or(b))
-}
-
-fn same(field: &str, value: &str, other_field: &str, other: &str) -> Result<(), String> {
-    if value == other {
-        return Ok(());
-    }
-    Err(format!(
-        "{field} is `{}`, {other_field} `{}`",
-        shown(value),
-        shown(other)
-    ))
-}
-
-/// The ARN to show for a caller: a principal's own, or the one that CloudTrail gives.
-fn shown_principal(caller: &Caller, identity: &UserIdentity) -> Option<String> {
-    match caller {
-        Caller::Principal(principal) => Some(principal.to_string()),
-        Caller::Other { .. } => {
-            let arn = identity.arn.as_deref()?;
-            let is_plain = Arn::parse(arn).is_some() && arn.bytes().all(|byte| byte.is_ascii_graphic());
-            (is_plain && arn.len() <= 2048).then(|| arn.to_owned())
-        }
-    }
-}
-
-fn shown(text: &str) -> String {
-    one_line(text, 256)
-}
-
-fn is_iam(text: &str, resource: &str) -> bool {
-    Arn::parse(text).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with(resource))
 }
 
 fn is_region(text: &str) -> bool {

@@ -13,9 +13,11 @@
 //! [`notice`], and one place that knows the order, [`handler`]. Each module is named after its noun and says what that is
 //! and is not.
 
+mod agreement;
 pub mod allowlist;
 pub mod allowlist_source;
 pub mod arn;
+pub mod caller;
 pub mod clients;
 pub mod config;
 pub mod decision;

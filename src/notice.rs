@@ -4,7 +4,8 @@
 //! is one message with a body for each kind of subscriber. Nothing in it is text of others in raw form: it comes from
 //! [`Facts`], whose texts are on one line each, or through JSON's own escapes.
 
-use crate::denial::{Caller, Denial, Facts};
+use crate::caller::Caller;
+use crate::denial::{Denial, Facts};
 use crate::grant::Granted;
 use crate::message::{Cause, DenialKind, DeniedBy};
 use crate::outcome::{Outcome, OutcomeKind, Verdict, name, what, who};
