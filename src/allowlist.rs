@@ -4,7 +4,7 @@
 //! no condition and no default, and what it does not list is not granted. A document with anything wrong in it is refused
 //! as a whole, so that a slip never leaves half a list in force.
 
-use crate::arn::{FunctionArn, is_account};
+use crate::arn::{FunctionArn, is_account, is_partition};
 use crate::pattern;
 use crate::principal::Principal;
 use serde::Deserialize;
@@ -87,15 +87,8 @@ impl Allowlist {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let list: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
-            let place = if path == "." {
-                "the document".to_owned()
-            } else {
-                path
-            };
-            AllowlistError {
-                place,
-                problem: error.into_inner().to_string(),
-            }
+            let place = if path == "." { "the document".to_owned() } else { path };
+            AllowlistError { place, problem: error.into_inner().to_string() }
         })?;
         deserializer.end().map_err(|error| AllowlistError {
             place: "after the document".to_owned(),
@@ -108,35 +101,23 @@ impl Allowlist {
 
     /// What the types cannot say.
     fn check(&self) -> Result<(), AllowlistError> {
-        let fail = |place: String, problem: &str| {
-            Err(AllowlistError {
-                place,
-                problem: problem.to_owned(),
-            })
-        };
+        let fail = |place: String, problem: &str| Err(AllowlistError { place, problem: problem.to_owned() });
         if self.rules.is_empty() {
             return fail("rules".to_owned(), "the list is empty");
         }
         let mut ids = HashMap::new();
         for (index, rule) in self.rules.iter().enumerate() {
-            let is_plain = rule
-                .id
-                .bytes()
-                .all(|byte| byte == b' ' || byte.is_ascii_graphic());
+            let is_plain = rule.id.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
             if !is_plain || !(1..=128).contains(&rule.id.len()) {
-                return fail(
-                    format!("rules[{index}].id"),
-                    "an id is 1 to 128 printable ASCII characters",
-                );
+                return fail(format!("rules[{index}].id"), "an id is 1 to 128 printable ASCII characters");
             }
             if let Some(first) = ids.insert(rule.id.as_str(), index) {
                 let problem = format!("the id `{}` is that of rules[{first}] already", rule.id);
                 return fail(format!("rules[{index}].id"), &problem);
             }
-            for (list, is_empty) in [
-                ("principals", rule.principals.is_empty()),
-                ("functions", rule.functions.is_empty()),
-            ] {
+            for (list, is_empty) in
+                [("principals", rule.principals.is_empty()), ("functions", rule.functions.is_empty())]
+            {
                 if is_empty {
                     return fail(format!("rules[{index}].{list}"), "the list is empty");
                 }
@@ -149,37 +130,21 @@ impl Allowlist {
     pub fn rule_for(&self, principal: &Principal, function: &FunctionArn) -> Option<&Rule> {
         let principal = principal.to_string();
         self.rules.iter().find(|rule| {
-            rule.functions
-                .iter()
-                .any(|pattern| arn_like(&pattern.0, function.as_str()))
-                && rule
-                    .principals
-                    .iter()
-                    .any(|pattern| arn_like(&pattern.0, &principal))
+            rule.functions.iter().any(|pattern| arn_like(&pattern.0, function.as_str()))
+                && rule.principals.iter().any(|pattern| arn_like(&pattern.0, &principal))
         })
     }
 }
 
 /// serde takes an array for a struct and an object for the name of a variant; the document's format does not.
 fn check_forms(text: &str) -> Result<(), AllowlistError> {
-    let fail = |place: String, problem: &str| {
-        Err(AllowlistError {
-            place,
-            problem: problem.to_owned(),
-        })
-    };
-    let document: Value = serde_json::from_str(text).map_err(|error| AllowlistError {
-        place: "the document".to_owned(),
-        problem: error.to_string(),
-    })?;
+    let fail = |place: String, problem: &str| Err(AllowlistError { place, problem: problem.to_owned() });
+    let document: Value = serde_json::from_str(text)
+        .map_err(|error| AllowlistError { place: "the document".to_owned(), problem: error.to_string() })?;
     if !document.is_object() {
         return fail("the document".to_owned(), "it is no object");
     }
-    let rules = document
-        .get("rules")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let rules = document.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for (index, rule) in rules.iter().enumerate() {
         if !rule.is_object() {
             return fail(format!("rules[{index}]"), "a rule is an object");
@@ -229,18 +194,27 @@ impl TryFrom<String> for PrincipalPattern {
             return Err(format!("`{text}` is not the ARN of an IAM user or role"));
         };
         if service == "sts" {
-            return Err(format!(
-                "`{text}` is a session; name the role: arn:aws:iam::ACCOUNT:role/PATH/NAME"
-            ));
+            return Err(format!("`{text}` is a session; name the role: arn:aws:iam::ACCOUNT:role/PATH/NAME"));
         }
         let of_user_or_role = ["user/", "role/"]
             .iter()
             .find_map(|kind| resource.strip_prefix(kind))
             .is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()));
-        if service != "iam" || !region.is_empty() || !is_pattern_label(partition) || !of_user_or_role {
+        if service != "iam" || !region.is_empty() || !is_partition_pattern(partition) || !of_user_or_role {
             return Err(format!("`{text}` is not the ARN of an IAM user or role"));
         }
         check_account_and_variables(&text, account)?;
+        // A slip in a name would never match, and never be noticed.
+        let is_possible = if pattern::has_wildcard(resource) {
+            resource.split('/').all(|part| !part.is_empty())
+        } else {
+            Principal::parse(&format!("arn:aws:iam::{account}:{resource}")).is_some()
+        };
+        if !is_possible {
+            return Err(format!(
+                "`{text}` cannot be the ARN of an IAM user or role: look at its path and name"
+            ));
+        }
         Ok(Self(text))
     }
 }
@@ -255,16 +229,14 @@ impl TryFrom<String> for FunctionPattern {
                 (partition, region, account, name)
             }
             ["arn", _, "lambda", _, _, "function", _, _] => {
-                return Err(format!(
-                    "`{text}` has a qualifier; a grant is for the function: leave it out"
-                ));
+                return Err(format!("`{text}` has a qualifier; a grant is for the function: leave it out"));
             }
             _ => return Err(format!("`{text}` is not the ARN of a Lambda function")),
         };
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_*?".contains(&byte);
-        let well_formed = is_pattern_label(partition)
+        let well_formed = is_partition_pattern(partition)
             && is_pattern_label(region)
-            && !name.is_empty()
+            && (1..=64).contains(&name.len())
             && name.bytes().all(is_name);
         if !well_formed {
             return Err(format!("`{text}` is not the ARN of a Lambda function"));
@@ -276,14 +248,16 @@ impl TryFrom<String> for FunctionPattern {
 
 fn check_account_and_variables(text: &str, account: &str) -> Result<(), String> {
     if !is_account(account) {
-        return Err(format!(
-            "`{text}` needs an account of twelve digits, without a wildcard"
-        ));
+        return Err(format!("`{text}` needs an account of twelve digits, without a wildcard"));
     }
     if text.contains("${") {
         return Err(format!("`{text}` holds a policy variable; the list knows none"));
     }
     Ok(())
+}
+
+fn is_partition_pattern(text: &str) -> bool {
+    if pattern::has_wildcard(text) { is_pattern_label(text) } else { is_partition(text) }
 }
 
 fn is_pattern_label(text: &str) -> bool {
@@ -307,11 +281,7 @@ mod tests {
 
     fn admits(principal: &str, function: &str, caller: &str, called: &str) -> bool {
         let list = Allowlist::parse(&json!({"rules": [rule(principal, function)]}).to_string()).unwrap();
-        list.rule_for(
-            &Principal::parse(caller).unwrap(),
-            &FunctionArn::parse(called).unwrap(),
-        )
-        .is_some()
+        list.rule_for(&Principal::parse(caller).unwrap(), &FunctionArn::parse(called).unwrap()).is_some()
     }
 
     fn error(document: &Value) -> String {
@@ -329,18 +299,9 @@ mod tests {
             ("arn:aws:iam::281502313273:role/remotion_user", FUNCTION),
             ("arn:aws:iam::281502313274:user/remotion_user", FUNCTION),
             ("arn:aws-cn:iam::281502313273:user/remotion_user", FUNCTION),
-            (
-                USER,
-                "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter2",
-            ),
-            (
-                USER,
-                "arn:aws:lambda:us-east-1:281502313273:function:FFMPEG-clip-cutter",
-            ),
-            (
-                USER,
-                "arn:aws:lambda:us-east-2:281502313273:function:ffmpeg-clip-cutter",
-            ),
+            (USER, "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter2"),
+            (USER, "arn:aws:lambda:us-east-1:281502313273:function:FFMPEG-clip-cutter"),
+            (USER, "arn:aws:lambda:us-east-2:281502313273:function:ffmpeg-clip-cutter"),
         ] {
             assert!(!admits(USER, FUNCTION, caller, called), "{caller} {called}");
         }
@@ -349,36 +310,16 @@ mod tests {
     #[test]
     fn wildcards_stay_in_their_part() {
         let functions = "arn:aws:lambda:*:281502313273:function:ffmpeg-*";
-        assert!(admits(
-            "arn:aws:iam::281502313273:user/*",
-            functions,
-            USER,
-            FUNCTION
-        ));
+        assert!(admits("arn:aws:iam::281502313273:user/*", functions, USER, FUNCTION));
         assert!(admits(
             "arn:aws:iam::281502313273:user/*",
             functions,
             "arn:aws:iam::281502313273:user/a/b",
             FUNCTION
         ));
-        assert!(admits(
-            "arn:*:iam::281502313273:user/remotion_use?",
-            functions,
-            USER,
-            FUNCTION
-        ));
-        assert!(!admits(
-            "arn:aws:iam::281502313273:user/remotion_user?",
-            functions,
-            USER,
-            FUNCTION
-        ));
-        assert!(!admits(
-            "arn:aws:iam::281502313273:role/*",
-            functions,
-            USER,
-            FUNCTION
-        ));
+        assert!(admits("arn:*:iam::281502313273:user/remotion_use?", functions, USER, FUNCTION));
+        assert!(!admits("arn:aws:iam::281502313273:user/remotion_user?", functions, USER, FUNCTION));
+        assert!(!admits("arn:aws:iam::281502313273:role/*", functions, USER, FUNCTION));
         // A path may hold a colon; a star does not reach over it.
         assert!(!admits(
             "arn:aws:iam::281502313273:user/*",
@@ -386,18 +327,8 @@ mod tests {
             "arn:aws:iam::281502313273:user/a:b/c",
             FUNCTION
         ));
-        assert!(!admits(
-            USER,
-            "arn:aws:lambda:*:281502313273:function:clip",
-            USER,
-            FUNCTION
-        ));
-        assert!(!admits(
-            USER,
-            "arn:aws:lambda:*:281502313273:function:*-clip",
-            USER,
-            FUNCTION
-        ));
+        assert!(!admits(USER, "arn:aws:lambda:*:281502313273:function:clip", USER, FUNCTION));
+        assert!(!admits(USER, "arn:aws:lambda:*:281502313273:function:*-clip", USER, FUNCTION));
     }
 
     #[test]
@@ -409,12 +340,8 @@ mod tests {
             {"id": "three", "principals": [USER], "functions": [FUNCTION], "action": "grant"},
         ]});
         let list = Allowlist::parse(&list.to_string()).unwrap();
-        let rule = list
-            .rule_for(
-                &Principal::parse(USER).unwrap(),
-                &FunctionArn::parse(FUNCTION).unwrap(),
-            )
-            .unwrap();
+        let rule =
+            list.rule_for(&Principal::parse(USER).unwrap(), &FunctionArn::parse(FUNCTION).unwrap()).unwrap();
         assert_eq!((rule.id(), rule.action()), ("two", RuleAction::Notify));
     }
 
@@ -424,10 +351,7 @@ mod tests {
         for (document, place) in [
             (json!([]), "the document"),
             (json!([[good]]), "the document: it is no object"),
-            (
-                json!({"rules": [["a", [USER], [FUNCTION], "grant"]]}),
-                "rules[0]: a rule is an object",
-            ),
+            (json!({"rules": [["a", [USER], [FUNCTION], "grant"]]}), "rules[0]: a rule is an object"),
             (
                 json!({"rules": [{"id": "a", "principals": [USER], "functions": [FUNCTION], "action": {"grant": null}}]}),
                 "rules[0].action: an action is a text",
@@ -435,15 +359,9 @@ mod tests {
             (json!({}), "the document: missing field `rules`"),
             (json!({"rules": []}), "rules: "),
             (json!({"rules": [good], "more": 1}), "more: unknown field"),
-            (
-                json!({"rules": [good, {"id": "b"}]}),
-                "rules[1]: missing field `principals`",
-            ),
+            (json!({"rules": [good, {"id": "b"}]}), "rules[1]: missing field `principals`"),
             (json!({"rules": [good, good]}), "rules[1].id: "),
-            (
-                json!({"rules": [{"id": "", "principals": [USER], "functions": [FUNCTION]}]}),
-                "rules[0].id",
-            ),
+            (json!({"rules": [{"id": "", "principals": [USER], "functions": [FUNCTION]}]}), "rules[0].id"),
             (
                 json!({"rules": [{"id": "a\nb", "principals": [USER], "functions": [FUNCTION]}]}),
                 "rules[0].id",
@@ -452,10 +370,7 @@ mod tests {
                 json!({"rules": [{"id": "a", "principals": [], "functions": [FUNCTION]}]}),
                 "rules[0].principals",
             ),
-            (
-                json!({"rules": [{"id": "a", "principals": [USER], "functions": []}]}),
-                "rules[0].functions",
-            ),
+            (json!({"rules": [{"id": "a", "principals": [USER], "functions": []}]}), "rules[0].functions"),
             (
                 json!({"rules": [{"id": "a", "principals": USER, "functions": [FUNCTION]}]}),
                 "rules[0].principals",
@@ -486,12 +401,7 @@ mod tests {
             assert!(error.contains(place), "{error}");
         }
         let trailing = format!("{} x", json!({"rules": [good]}));
-        assert!(
-            Allowlist::parse(&trailing)
-                .unwrap_err()
-                .to_string()
-                .starts_with("after the document")
-        );
+        assert!(Allowlist::parse(&trailing).unwrap_err().to_string().starts_with("after the document"));
     }
 
     #[test]
@@ -510,6 +420,14 @@ mod tests {
             "arn:aws:sts::281502313273:assumed-role/x/y",
             "arn:aws:iam::281502313273:user/${aws:username}",
             "arn:aws:iam::281502313273:user/a b",
+            "arn:aws:iam::281502313273:user/remotion_user/",
+            "arn:aws:iam::281502313273:user/a//b",
+            "arn:aws:iam::281502313273:user/a//*",
+            "arn:aws:iam::281502313273:user/*/",
+            "arn:aws:iam::281502313273:user/remotion!user",
+            "arn:aws:iam::281502313273:user/a:b",
+            "arn:aws:iam::281502313273:user/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "arn:asw:iam::281502313273:user/remotion_user",
             "arn:aws:iam::281502313273:user/r\u{e9}mi",
         ] {
             let error = error(&json!({"rules": [rule(principal, FUNCTION)]}));
@@ -527,6 +445,8 @@ mod tests {
             "arn:aws:*:us-east-1:281502313273:function:fn",
             "arn:aws:lambda:us-east-1:281502313273:function:${x}",
             "arn:aws:lambda:us-east-1:281502313273:layer:fn",
+            "arn:asw:lambda:us-east-1:281502313273:function:fn",
+            "arn:aws:lambda:us-east-1:281502313273:function:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         ] {
             let error = error(&json!({"rules": [rule(USER, function)]}));
             assert!(error.starts_with("rules[0].functions[0]: "), "{error}");
@@ -541,9 +461,6 @@ mod tests {
             std::fs::write(path, format!("{schema:#}\n")).unwrap();
         }
         let kept: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        assert_eq!(
-            kept, schema,
-            "write it anew: UPDATE_SCHEMAS=1 cargo test the_schema"
-        );
+        assert_eq!(kept, schema, "write it anew: UPDATE_SCHEMAS=1 cargo test the_schema");
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::allowlist::{Allowlist, AllowlistError};
 use crate::config::{AllowlistLocation, SsmParameter};
-use aws_smithy_types::error::display::DisplayErrorContext;
+use crate::sdk_error::explain;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
@@ -19,11 +19,7 @@ pub struct AllowlistSource(Source);
 #[derive(Debug)]
 enum Source {
     Inline(Arc<Allowlist>),
-    Ssm {
-        client: aws_sdk_ssm::Client,
-        parameter: SsmParameter,
-        last: Mutex<Option<Read>>,
-    },
+    Ssm { client: aws_sdk_ssm::Client, parameter: SsmParameter, last: Mutex<Option<Read>> },
 }
 
 #[derive(Debug)]
@@ -37,15 +33,20 @@ struct Read {
 #[derive(Debug, thiserror::Error)]
 pub enum AllowlistUnreadable {
     /// SSM did not give it.
-    #[error("the allowlist cannot be read from SSM parameter `{name}`: {context}")]
+    #[error(
+        "environment variable ALLOWLIST: SSM parameter `{name}` cannot be read: {context}; expected the name or ARN of a \
+         parameter that the function's role may read"
+    )]
     Ssm {
         /// The parameter.
         name: String,
-        /// The SDK's error with all its causes.
+        /// The cause.
         context: String,
     },
     /// SSM gave something else.
-    #[error("the allowlist in SSM parameter `{name}` is malformed: {source}")]
+    #[error(
+        "environment variable ALLOWLIST: SSM parameter `{name}` is malformed: {source}; expected a JSON document {{\"rules\": [...]}}"
+    )]
     Malformed {
         /// The parameter.
         name: String,
@@ -59,11 +60,9 @@ impl AllowlistSource {
     pub fn new(location: &AllowlistLocation, client: &aws_sdk_ssm::Client) -> Self {
         Self(match location {
             AllowlistLocation::Inline(list) => Source::Inline(Arc::new(list.clone())),
-            AllowlistLocation::Ssm(parameter) => Source::Ssm {
-                client: client.clone(),
-                parameter: parameter.clone(),
-                last: Mutex::new(None),
-            },
+            AllowlistLocation::Ssm(parameter) => {
+                Source::Ssm { client: client.clone(), parameter: parameter.clone(), last: Mutex::new(None) }
+            }
         })
     }
 
@@ -71,11 +70,7 @@ impl AllowlistSource {
     pub async fn current(&self, now: SystemTime) -> Result<Arc<Allowlist>, AllowlistUnreadable> {
         let (client, parameter, last) = match &self.0 {
             Source::Inline(list) => return Ok(Arc::clone(list)),
-            Source::Ssm {
-                client,
-                parameter,
-                last,
-            } => (client, parameter, last),
+            Source::Ssm { client, parameter, last } => (client, parameter, last),
         };
         let mut last = last.lock().await;
         // A clock that was set back says nothing about the age.
@@ -86,31 +81,17 @@ impl AllowlistSource {
         }
         *last = None;
         let list = Arc::new(read(client, &parameter.name).await?);
-        *last = Some(Read {
-            list: Arc::clone(&list),
-            at: now,
-        });
+        *last = Some(Read { list: Arc::clone(&list), at: now });
         Ok(list)
     }
 }
 
 async fn read(client: &aws_sdk_ssm::Client, name: &str) -> Result<Allowlist, AllowlistUnreadable> {
-    let answer = client
-        .get_parameter()
-        .name(name)
-        .with_decryption(true)
-        .send()
-        .await;
+    let answer = client.get_parameter().name(name).with_decryption(true).send().await;
     let answer = answer.map_err(|error| AllowlistUnreadable::Ssm {
         name: name.to_owned(),
-        context: DisplayErrorContext(&error).to_string(),
+        context: explain("ssm:GetParameter", &error),
     })?;
-    let text = answer
-        .parameter
-        .and_then(|parameter| parameter.value)
-        .unwrap_or_default();
-    Allowlist::parse(&text).map_err(|source| AllowlistUnreadable::Malformed {
-        name: name.to_owned(),
-        source,
-    })
+    let text = answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
+    Allowlist::parse(&text).map_err(|source| AllowlistUnreadable::Malformed { name: name.to_owned(), source })
 }

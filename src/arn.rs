@@ -26,7 +26,7 @@ pub struct Arn<'a> {
 }
 
 impl<'a> Arn<'a> {
-    /// Takes `text` apart, or gives `None` where it is no ARN.
+    /// Takes `text` apart, or gives `None` where it is not an ARN.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         let (scheme, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
@@ -37,13 +37,7 @@ impl<'a> Arn<'a> {
             && (region.is_empty() || is_label(region))
             && (account.is_empty() || is_account(account))
             && !resource.is_empty();
-        well_formed.then_some(Self {
-            partition,
-            service,
-            region,
-            account,
-            resource,
-        })
+        well_formed.then_some(Self { partition, service, region, account, resource })
     }
 }
 
@@ -59,18 +53,17 @@ impl FunctionArn {
     /// Reads the ARN of a function, and drops its version or alias: IAM grants are for the function.
     pub fn parse(text: &str) -> Option<Self> {
         let arn = Arn::parse(text)?;
-        let name = FunctionName::parse(arn.resource.strip_prefix("function:")?)?;
-        (arn.service == "lambda").then_some(())?;
-        Self::new(arn.partition, arn.region, arn.account, name.name)
+        let (name, qualifier) = split_qualifier(arn.resource.strip_prefix("function:")?);
+        (arn.service == "lambda" && qualifier.is_none_or(is_qualifier)).then_some(())?;
+        Self::new(arn.partition, arn.region, arn.account, name)
     }
 
     /// Puts a function's ARN together, or gives `None` where a part of it is malformed.
     pub fn new(partition: &str, region: &str, account: &str, name: &str) -> Option<Self> {
         let well_formed =
             is_partition(partition) && is_label(region) && is_account(account) && is_function_name(name);
-        well_formed.then(|| Self {
-            text: format!("arn:{partition}:lambda:{region}:{account}:function:{name}"),
-        })
+        well_formed
+            .then(|| Self { text: format!("arn:{partition}:lambda:{region}:{account}:function:{name}") })
     }
 
     /// The whole ARN.
@@ -124,8 +117,10 @@ impl fmt::Debug for FunctionArn {
     }
 }
 
-/// A function's name as `requestParameters.functionName` gives it when it is no ARN: `name`, `name:qualifier`,
-/// `account:function:name` or `account:function:name:qualifier`.
+/// A function's name as `requestParameters.functionName` gives it when it is not an ARN:
+/// `[account:][function:]name[:qualifier]`.
+///
+/// See the pattern of `FunctionName` in <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionName<'a> {
     /// The account, where the text states one.
@@ -135,17 +130,14 @@ pub struct FunctionName<'a> {
 }
 
 impl<'a> FunctionName<'a> {
-    /// Reads any of the four forms.
+    /// Reads any of its forms.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.split(':');
-        let first = parts.next()?;
-        let (account, name, qualifier) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (qualifier, None, None, None) => (None, first, qualifier),
-            (Some("function"), Some(name), qualifier, None) if is_account(first) => {
-                (Some(first), name, qualifier)
-            }
-            _ => return None,
+        let (account, rest) = match text.split_once(':') {
+            Some((account, rest)) if is_account(account) => (Some(account), rest),
+            Some(_) | None => (None, text),
         };
+        let rest = rest.strip_prefix("function:").unwrap_or(rest);
+        let (name, qualifier) = split_qualifier(rest);
         let well_formed = is_function_name(name) && qualifier.is_none_or(is_qualifier);
         well_formed.then_some(Self { account, name })
     }
@@ -157,7 +149,7 @@ pub fn is_account(text: &str) -> bool {
 }
 
 /// Whether `text` can be a partition: `aws`, or `aws-` and more (`aws-cn`, `aws-us-gov`, `aws-iso-b`, `aws-eusc`).
-fn is_partition(text: &str) -> bool {
+pub fn is_partition(text: &str) -> bool {
     (text == "aws" || text.starts_with("aws-")) && is_label(text)
 }
 
@@ -168,6 +160,10 @@ fn is_label(text: &str) -> bool {
         && text.bytes().all(inner)
         && !text.starts_with('-')
         && !text.ends_with('-')
+}
+
+fn split_qualifier(text: &str) -> (&str, Option<&str>) {
+    text.split_once(':').map_or((text, None), |(name, qualifier)| (name, Some(qualifier)))
 }
 
 fn is_function_name(text: &str) -> bool {
@@ -208,9 +204,8 @@ mod tests {
             ("aws-iso-b", "us-isob-east-1"),
             ("aws-eusc", "eusc-de-east-1"),
         ] {
-            let arn = FunctionArn::parse(&format!(
-                "arn:{partition}:lambda:{region}:281502313273:function:fn"
-            ));
+            let arn =
+                FunctionArn::parse(&format!("arn:{partition}:lambda:{region}:281502313273:function:fn"));
             let arn = arn.unwrap();
             assert_eq!((arn.partition(), arn.region()), (partition, region));
         }
@@ -230,6 +225,8 @@ mod tests {
             "arn:aws:lambda:us-east-1:281502313273:function:fn:*",
             "arn:aws:lambda:us-east-1:281502313273:function:fn:1:2",
             "arn:aws:lambda:us-east-1:281502313273:function:fn:",
+            "arn:aws:lambda:us-east-1:281502313273:function:function:fn:live",
+            "arn:aws:lambda:us-east-1:281502313273:function:281502313273:fn:live",
             "arn:aws:lambda:us-east-1:281502313273:function:f\u{0456}",
             "arn:aws:lambda:us-east-1:281502313273:function:fn ",
             "arn:aws:lambda:us-east-1:281502313273:layer:fn",
@@ -247,28 +244,19 @@ mod tests {
     }
 
     #[test]
-    fn the_four_short_forms_of_a_name() {
+    fn the_short_forms_of_a_name() {
         let parsed = |text| FunctionName::parse(text).map(|name| (name.account, name.name));
         assert_eq!(parsed("fn"), Some((None, "fn")));
+        assert_eq!(parsed("function:fn"), Some((None, "fn")));
+        assert_eq!(parsed("function:fn:live"), Some((None, "fn")));
+        assert_eq!(parsed("281502313273:fn"), Some((Some("281502313273"), "fn")));
+        assert_eq!(parsed("281502313273"), Some((None, "281502313273")));
         assert_eq!(parsed("fn:live"), Some((None, "fn")));
-        assert_eq!(
-            parsed("281502313273:function:fn"),
-            Some((Some("281502313273"), "fn"))
-        );
-        assert_eq!(
-            parsed("281502313273:function:fn:live"),
-            Some((Some("281502313273"), "fn"))
-        );
-        for text in [
-            "",
-            ":",
-            "fn:",
-            "a:b:c",
-            "281502313273:layer:fn",
-            "28:function:fn",
-            "f n",
-            "fn:l*ve",
-        ] {
+        assert_eq!(parsed("281502313273:function:fn"), Some((Some("281502313273"), "fn")));
+        assert_eq!(parsed("281502313273:function:fn:live"), Some((Some("281502313273"), "fn")));
+        for text in
+            ["", ":", "fn:", "a:b:c", "28:function:fn", "f n", "fn:l*ve", "function:", "281502313273:"]
+        {
             assert_eq!(parsed(text), None, "{text}");
         }
     }

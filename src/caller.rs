@@ -24,6 +24,8 @@ pub enum Caller {
         partition: Option<String>,
         /// The account, where it is known.
         account: Option<String>,
+        /// The ARN that CloudTrail or the message gives, where it is one.
+        arn: Option<String>,
     },
 }
 
@@ -33,6 +35,14 @@ impl Caller {
         match self {
             Self::Principal(principal) => Some(principal.account()),
             Self::Other { account, .. } => account.as_deref(),
+        }
+    }
+
+    /// The ARN of the user or the role; of another caller, the one that CloudTrail or the message gives.
+    pub fn arn(&self) -> Option<String> {
+        match self {
+            Self::Principal(principal) => Some(principal.to_string()),
+            Self::Other { arn, .. } => arn.clone(),
         }
     }
 
@@ -81,42 +91,27 @@ fn iam_user(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, Str
         (_, Subject::Service) => {
             return Err("the message speaks of a service, `userIdentity` of a user".to_owned());
         }
-        (Some(arn), _) | (None, Subject::User(arn)) => arn,
-        (None, Subject::Unknown) => {
+        (Some(arn), _) => arn,
+        // The record has to say who it is itself; the message may add the path.
+        (None, Subject::User(arn)) if identity.user_name.is_some() => arn,
+        (None, Subject::User(_) | Subject::Unknown) => {
             return other_caller(identity, subject, "an IAM user whose ARN is missing".to_owned());
         }
     };
     let user = match Principal::parse(arn) {
         Some(user) if user.kind() == PrincipalKind::User => user,
         None if is_iam(arn, "user/") => {
-            return other_caller(
-                identity,
-                subject,
-                "an IAM user with an impossible name".to_owned(),
-            );
+            return other_caller(identity, subject, "an IAM user with an impossible name".to_owned());
         }
         Some(_) | None => {
-            return Err(format!(
-                "`userIdentity` is of the type IAMUser, but not `{}`",
-                shown(arn)
-            ));
+            return Err(format!("`userIdentity` is of the type IAMUser, but not `{}`", shown(arn)));
         }
     };
     if let Some(account) = identity.account.as_deref() {
-        same(
-            "`userIdentity.accountId`",
-            account,
-            "the account of its ARN",
-            user.account(),
-        )?;
+        same("`userIdentity.accountId`", account, "the account of its ARN", user.account())?;
     }
     if let Some(name) = identity.user_name.as_deref() {
-        same(
-            "`userIdentity.userName`",
-            name,
-            "the name in its ARN",
-            user.name(),
-        )?;
+        same("`userIdentity.userName`", name, "the name in its ARN", user.name())?;
     }
     Ok(Caller::Principal(user))
 }
@@ -154,14 +149,8 @@ fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller,
             None => return other_caller(identity, subject, "a session whose role is not named".to_owned()),
         },
     };
-    let sessions = [
-        identity.arn.as_deref(),
-        if let Subject::User(user) = subject {
-            Some(user)
-        } else {
-            None
-        },
-    ];
+    let sessions =
+        [identity.arn.as_deref(), if let Subject::User(user) = subject { Some(user) } else { None }];
     for text in sessions.into_iter().flatten() {
         let of_role = RoleSession::parse(text).is_some_and(|session| session.is_of(&role))
             || Principal::parse(text).as_ref() == Some(&role);
@@ -178,49 +167,30 @@ fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller,
         }
     }
     if let Some(name) = identity.issuer_name.as_deref() {
-        same(
-            "`sessionIssuer.userName`",
-            name,
-            "the name in its ARN",
-            role.name(),
-        )?;
+        same("`sessionIssuer.userName`", name, "the name in its ARN", role.name())?;
     }
     Ok(Caller::Principal(role))
 }
 
 fn other_caller(identity: &UserIdentity, subject: Subject<'_>, what: String) -> Result<Caller, String> {
-    let message_arn = if let Subject::User(user) = subject {
-        Some(user)
-    } else {
-        None
-    };
-    let arn = identity.arn.as_deref().or(message_arn).and_then(Arn::parse);
+    let message_arn = if let Subject::User(user) = subject { Some(user) } else { None };
+    let text = identity.arn.as_deref().or(message_arn);
+    let arn = text.and_then(Arn::parse);
     let arn_account = arn.map(|arn| arn.account).filter(|account| !account.is_empty());
     if let (Some(account), Some(of_arn)) = (identity.account.as_deref(), arn_account) {
-        same(
-            "`userIdentity.accountId`",
-            account,
-            "the account of its ARN",
-            of_arn,
-        )?;
+        same("`userIdentity.accountId`", account, "the account of its ARN", of_arn)?;
     }
     Ok(Caller::Other {
         what,
         partition: arn.map(|arn| arn.partition.to_owned()),
         account: identity.account.as_deref().or(arn_account).map(str::to_owned),
+        arn: text.filter(|text| arn.is_some() && is_plain(text)).map(str::to_owned),
     })
 }
 
-/// The ARN to show for a caller: a principal's own, or the one that CloudTrail gives.
-pub(crate) fn shown_principal(caller: &Caller, identity: &UserIdentity) -> Option<String> {
-    match caller {
-        Caller::Principal(principal) => Some(principal.to_string()),
-        Caller::Other { .. } => {
-            let arn = identity.arn.as_deref()?;
-            let is_plain = Arn::parse(arn).is_some() && arn.bytes().all(|byte| byte.is_ascii_graphic());
-            (is_plain && arn.len() <= 2048).then(|| arn.to_owned())
-        }
-    }
+/// Whether an ARN can be shown as it is.
+fn is_plain(arn: &str) -> bool {
+    arn.len() <= 2048 && arn.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'`')
 }
 
 fn is_iam(text: &str, resource: &str) -> bool {

@@ -5,6 +5,10 @@
 use crate::allowlist::Allowlist;
 use crate::arn::Arn;
 use crate::principal::{Principal, PrincipalKind};
+use std::time::Duration;
+
+/// An hour: long enough for a storm, short enough to hear of a denial again on the same day.
+const DEFAULT_NOTICE_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// All that the environment decides.
 #[derive(Debug, Clone)]
@@ -15,6 +19,8 @@ pub struct Config {
     pub topic: Topic,
     /// `MODE`: whether anything is written.
     pub mode: Mode,
+    /// `NOTICE_INTERVAL`: how long after a notice its repeats are left out.
+    pub notice_interval: Duration,
     /// `OWN_ROLE_ARN`: the function's execution role.
     pub own_role: Option<Principal>,
     /// `AWS_SAM_LOCAL`, which `sam local` sets: the invoked function's ARN holds an account made up by the emulator.
@@ -69,6 +75,7 @@ pub struct ConfigError {
 const ALLOWLIST: &str = "ALLOWLIST";
 const TOPIC_ARN: &str = "TOPIC_ARN";
 const MODE: &str = "MODE";
+const NOTICE_INTERVAL: &str = "NOTICE_INTERVAL";
 const OWN_ROLE_ARN: &str = "OWN_ROLE_ARN";
 const AWS_SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 
@@ -79,6 +86,7 @@ impl Config {
             allowlist: allowlist(get(ALLOWLIST))?,
             topic: topic(get(TOPIC_ARN))?,
             mode: mode(get(MODE))?,
+            notice_interval: notice_interval(get(NOTICE_INTERVAL))?,
             own_role: own_role(get(OWN_ROLE_ARN))?,
             is_emulated: get(AWS_SAM_LOCAL).is_some_and(|value| value == "true"),
         })
@@ -96,18 +104,13 @@ fn allowlist(value: Option<String>) -> Result<AllowlistLocation, ConfigError> {
         let list = Allowlist::parse(&text).map_err(|problem| error(problem.to_string()))?;
         return Ok(AllowlistLocation::Inline(list));
     }
-    let name = text
-        .strip_prefix("ssm:")
-        .ok_or_else(|| error("it is neither".to_owned()))?;
+    let name = text.strip_prefix("ssm:").ok_or_else(|| error("it is neither".to_owned()))?;
     let region = Arn::parse(name).map(|arn| arn.region.to_owned());
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/:".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_name) {
         return Err(error(format!("`{}` is no parameter's name", name.escape_debug())));
     }
-    Ok(AllowlistLocation::Ssm(SsmParameter {
-        name: name.to_owned(),
-        region,
-    }))
+    Ok(AllowlistLocation::Ssm(SsmParameter { name: name.to_owned(), region }))
 }
 
 fn topic(value: Option<String>) -> Result<Topic, ConfigError> {
@@ -142,6 +145,18 @@ fn mode(value: Option<String>) -> Result<Mode, ConfigError> {
     }
 }
 
+fn notice_interval(value: Option<String>) -> Result<Duration, ConfigError> {
+    let Some(text) = value else { return Ok(DEFAULT_NOTICE_INTERVAL) };
+    match text.parse::<u32>() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds.into())),
+        Err(_) => Err(ConfigError {
+            variable: NOTICE_INTERVAL,
+            problem: format!("`{}` is not one", text.escape_debug()),
+            expected: "a number of seconds, 0 for no quiet interval",
+        }),
+    }
+}
+
 fn own_role(value: Option<String>) -> Result<Option<Principal>, ConfigError> {
     let Some(text) = value else { return Ok(None) };
     match Principal::parse(&text) {
@@ -164,12 +179,8 @@ mod tests {
     const TOPIC: &str = "arn:aws:sns:eu-west-1:281502313273:notices";
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
-        let get = |name: &str| {
-            variables
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let get =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Config::read(get).map_err(|error| error.to_string())
     }
 
@@ -177,14 +188,9 @@ mod tests {
     fn defaults() {
         let config = read(&[(ALLOWLIST, LIST), (TOPIC_ARN, TOPIC)]).unwrap();
         assert_eq!(config.mode, Mode::Enforce);
-        assert_eq!(
-            config.topic,
-            Topic {
-                arn: TOPIC.to_owned(),
-                region: "eu-west-1".to_owned()
-            }
-        );
+        assert_eq!(config.topic, Topic { arn: TOPIC.to_owned(), region: "eu-west-1".to_owned() });
         assert_eq!(config.own_role, None);
+        assert_eq!(config.notice_interval, Duration::from_secs(3_600));
         assert!(!config.is_emulated);
         assert!(matches!(config.allowlist, AllowlistLocation::Inline(_)));
     }
@@ -200,13 +206,8 @@ mod tests {
             ),
         ] {
             let config = read(&[(ALLOWLIST, value), (TOPIC_ARN, TOPIC), (MODE, "dry-run")]).unwrap();
-            let AllowlistLocation::Ssm(parameter) = config.allowlist else {
-                panic!("{value}")
-            };
-            assert_eq!(
-                (parameter.name.as_str(), parameter.region.as_deref()),
-                (name, region)
-            );
+            let AllowlistLocation::Ssm(parameter) = config.allowlist else { panic!("{value}") };
+            assert_eq!((parameter.name.as_str(), parameter.region.as_deref()), (name, region));
             assert_eq!(config.mode, Mode::DryRun);
         }
     }
@@ -229,32 +230,22 @@ mod tests {
             (MODE, ""),
             (MODE, "dryrun"),
             (MODE, "Enforce"),
+            (NOTICE_INTERVAL, ""),
+            (NOTICE_INTERVAL, "1h"),
+            (NOTICE_INTERVAL, "-1"),
             (OWN_ROLE_ARN, ""),
             (OWN_ROLE_ARN, "remediator"),
             (OWN_ROLE_ARN, "arn:aws:iam::281502313273:user/remediator"),
         ] {
             let mut variables = vec![(variable, value)];
             variables.extend(
-                [(ALLOWLIST, LIST), (TOPIC_ARN, TOPIC)]
-                    .into_iter()
-                    .filter(|(name, _)| *name != variable),
+                [(ALLOWLIST, LIST), (TOPIC_ARN, TOPIC)].into_iter().filter(|(name, _)| *name != variable),
             );
             let error = read(&variables).unwrap_err();
-            assert!(
-                error.starts_with(&format!("environment variable {variable}: ")),
-                "{error}"
-            );
+            assert!(error.starts_with(&format!("environment variable {variable}: ")), "{error}");
             assert!(error.contains("; expected "), "{error}");
         }
-        assert!(
-            read(&[(TOPIC_ARN, TOPIC)])
-                .unwrap_err()
-                .contains("ALLOWLIST: it is not set")
-        );
-        assert!(
-            read(&[(ALLOWLIST, LIST)])
-                .unwrap_err()
-                .contains("TOPIC_ARN: it is not set")
-        );
+        assert!(read(&[(TOPIC_ARN, TOPIC)]).unwrap_err().contains("ALLOWLIST: it is not set"));
+        assert!(read(&[(ALLOWLIST, LIST)]).unwrap_err().contains("TOPIC_ARN: it is not set"));
     }
 }

@@ -61,29 +61,38 @@ impl Grant {
     }
 }
 
-/// Decides on a denial. The order of the checks is part of the contract: each event has one reason.
-pub fn decide(denial: &Denial, allowlist: &Allowlist, own: &OwnIdentity) -> Decision {
-    let principal = match admissible(denial, own) {
-        Ok(principal) => principal,
-        Err(refusal) => return Decision::Refuse { refusal, rule: None },
-    };
-    let Some(rule) = allowlist.rule_for(principal, denial.function()) else {
-        let why = "no rule of the allowlist matches this principal and this function";
-        return Decision::Refuse {
-            refusal: Refusal::new(Reason::NotAllowlisted, why),
-            rule: None,
+/// A denial that a list could admit: nothing but the list speaks against it.
+#[derive(Debug, Clone, Copy)]
+pub struct Admitted<'a> {
+    principal: &'a Principal,
+    denial: &'a Denial,
+}
+
+/// Looks for all that refuses a denial whatever the list says. The order of the checks is part of the contract: each event
+/// has one reason.
+pub fn admit<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<Admitted<'a>, Refusal> {
+    admissible(denial, own).map(|principal| Admitted { principal, denial })
+}
+
+impl Admitted<'_> {
+    /// Asks the list.
+    pub fn decide(self, allowlist: &Allowlist) -> Decision {
+        let Self { principal, denial } = self;
+        let Some(rule) = allowlist.rule_for(principal, denial.function()) else {
+            let why = "no rule of the allowlist matches this principal and this function";
+            return Decision::Refuse { refusal: Refusal::new(Reason::NotAllowlisted, why), rule: None };
         };
-    };
-    match rule.action() {
-        RuleAction::Grant => Decision::Grant(Grant {
-            principal: principal.clone(),
-            function: denial.function().clone(),
-            rule: rule.id().to_owned(),
-        }),
-        RuleAction::Notify => Decision::Refuse {
-            refusal: Refusal::new(Reason::NotifyOnly, "the rule that matches says `notify`"),
-            rule: Some(rule.id().to_owned()),
-        },
+        match rule.action() {
+            RuleAction::Grant => Decision::Grant(Grant {
+                principal: principal.clone(),
+                function: denial.function().clone(),
+                rule: rule.id().to_owned(),
+            }),
+            RuleAction::Notify => Decision::Refuse {
+                refusal: Refusal::new(Reason::NotifyOnly, "the rule that matches says `notify`"),
+                rule: Some(rule.id().to_owned()),
+            },
+        }
     }
 }
 
@@ -105,10 +114,7 @@ fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<&'a Principal
             );
         }
     }
-    let partitions = [
-        ("the caller", caller.partition()),
-        ("the function", Some(function.partition())),
-    ];
+    let partitions = [("the caller", caller.partition()), ("the function", Some(function.partition()))];
     for (who, partition) in partitions {
         if let Some(partition) = partition.filter(|partition| *partition != own.partition) {
             let why = format!("{who} is of partition `{partition}`, this is {}", own.partition);
@@ -122,16 +128,10 @@ fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<&'a Principal
         }
     };
     if principal.is_protected() {
-        return refuse(
-            Reason::ProtectedRole,
-            "the role is AWS's own, nobody else can modify it".to_owned(),
-        );
+        return refuse(Reason::ProtectedRole, "the role is AWS's own, nobody else can modify it".to_owned());
     }
     if own.role.as_ref().is_some_and(|role| role.is_same(principal)) {
-        return refuse(
-            Reason::OwnRole,
-            "the role is that of the remediator itself".to_owned(),
-        );
+        return refuse(Reason::OwnRole, "the role is that of the remediator itself".to_owned());
     }
     if !denial.cause().is_curable() {
         return refuse(Reason::NotIdentityBased, incurable(denial.cause()).to_owned());
@@ -141,10 +141,9 @@ fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<&'a Principal
 
 fn incurable(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Stated {
-            denial: DenialKind::Explicit,
-            ..
-        } => "an explicit deny cannot be cured by an identity-based policy",
+        Cause::Stated { denial: DenialKind::Explicit, .. } => {
+            "an explicit deny cannot be cured by an identity-based policy"
+        }
         Cause::Stated { .. } | Cause::Unstated => {
             "what does not allow the call is not an identity-based policy"
         }

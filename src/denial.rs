@@ -4,9 +4,10 @@
 //! the function is one exact ARN; whatever does not get that far is refused or ignored here, each with its reason. Past
 //! this module nobody splits a colon or looks for a field.
 
-use crate::agreement::{same, shown};
-use crate::arn::{FunctionArn, FunctionName, is_account};
-use crate::caller::{Caller, Subject, agreed_caller, shown_principal};
+use crate::agreement::{agreed, same};
+use crate::arn::{FunctionArn, is_account};
+use crate::called_function::{CalledFunction, agreed_function};
+use crate::caller::{Caller, Subject, agreed_caller};
 use crate::event::{ApiCall, Payload};
 use crate::message::{self, Cause, Message, NotOneDenial, Resource};
 use crate::refusal::{Reason, Refusal};
@@ -85,12 +86,9 @@ pub fn read(payload: Payload) -> (Facts, Reading) {
     let value = match payload {
         Payload::Json(value) => value,
         Payload::Unreadable(why) => {
-            return (
-                Facts::default(),
-                contradictory(format!("the event cannot be read: {why}")),
-            );
+            return (Facts::default(), contradictory(format!("the event cannot be read: {why}")));
         }
-        Payload::NotJson(why) => return (Facts::default(), ignored(format!("it is no JSON: {why}"))),
+        Payload::NotJson(why) => return (Facts::default(), ignored(format!("it is not JSON: {why}"))),
     };
     match ApiCall::read(value) {
         Ok(call) => read_call(&call),
@@ -117,21 +115,13 @@ fn read_call(call: &ApiCall) -> (Facts, Reading) {
     };
 
     let caller = agreed_caller(&call.identity, subject);
-    facts.principal = caller
-        .as_ref()
-        .ok()
-        .and_then(|caller| shown_principal(caller, &call.identity));
-    let function = function(call, &resource, caller.as_ref().ok());
-    facts.function = function
-        .as_ref()
-        .ok()
-        .and_then(|function| function.as_ref().ok().cloned());
+    facts.principal = caller.as_ref().ok().and_then(Caller::arn);
+    let function = agreed_function(call, &resource, caller.as_ref().ok());
+    facts.function = function.as_ref().ok().and_then(CalledFunction::one).cloned();
     facts.cause = Some(cause.clone());
 
     let ambiguous = match &parsed {
-        Some(Ok(Message {
-            action: Some(action), ..
-        })) if !action.eq_ignore_ascii_case(ACTION) => {
+        Some(Ok(Message { action: Some(action), .. })) if !action.eq_ignore_ascii_case(ACTION) => {
             let why = format!("the action that was denied is `{}`", one_line(action, 128));
             return (facts, Reading::Ignored(Refusal::new(Reason::OtherAction, why)));
         }
@@ -140,7 +130,7 @@ fn read_call(call: &ApiCall) -> (Facts, Reading) {
             return (facts, Reading::Ignored(Refusal::new(Reason::OtherAction, why)));
         }
         Some(Err(NotOneDenial::Ambiguous { names_invoke: true })) => {
-            Err("the message holds more than one denial".to_owned())
+            Err("the message cannot be read as one denial".to_owned())
         }
         None | Some(Ok(_) | Err(NotOneDenial::OtherText)) => Ok(()),
     };
@@ -150,18 +140,17 @@ fn read_call(call: &ApiCall) -> (Facts, Reading) {
     };
     let agreed = malformed.and(ambiguous).and_then(|()| {
         let (caller, function) = (caller?, function?);
-        let account = place(call, &caller, function.as_ref().ok())?;
+        let account = place(call, &caller, function.one())?;
         Ok((caller, function, account))
     });
     let reading = match agreed {
         Err(why) => contradictory(why),
-        Ok((_, Err(why), _)) => Reading::Refused(Refusal::new(Reason::UntrustedResource, why)),
-        Ok((caller, Ok(function), account)) => Reading::Denial(Denial {
-            caller,
-            function,
-            cause,
-            account: account.map(str::to_owned),
-        }),
+        Ok((_, CalledFunction::Untrusted(why), _)) => {
+            Reading::Refused(Refusal::new(Reason::UntrustedResource, why))
+        }
+        Ok((caller, CalledFunction::One(function), account)) => {
+            Reading::Denial(Denial { caller, function, cause, account: account.map(str::to_owned) })
+        }
     };
     (facts, reading)
 }
@@ -171,22 +160,18 @@ fn contradictory(why: String) -> Reading {
 }
 
 fn ignored(why: String) -> Reading {
-    Reading::Ignored(Refusal::new(Reason::NotADeniedInvoke, one_line(&why, 256)))
+    Reading::Ignored(Refusal::new(Reason::NotADeniedInvoke, why))
 }
 
 impl Facts {
     fn of_call(call: &ApiCall) -> Self {
         let shown = |text: &Option<String>, max| text.as_deref().map(|text| one_line(text, max));
-        let account = [&call.envelope_account, &call.recipient_account]
-            .into_iter()
-            .flatten();
-        let region = [&call.aws_region, &call.envelope_region].into_iter().flatten();
         Self {
             principal: None,
             function: None,
             cause: None,
-            account: account.into_iter().find(|account| is_account(account)).cloned(),
-            region: region.into_iter().find(|region| is_region(region)).cloned(),
+            account: agreed(call.accounts(), is_account, "").ok().flatten().map(str::to_owned),
+            region: agreed(call.regions(), is_region, "").ok().flatten().map(str::to_owned),
             event_id: shown(&call.event_id, 128),
             event_time: shown(&call.event_time, 64),
             source_ip_address: shown(&call.source_ip_address, 128),
@@ -195,126 +180,17 @@ impl Facts {
     }
 }
 
-/// The function on which all fields agree; the outer error says where they do not, the inner one why it is not trusted.
-fn function(
-    call: &ApiCall,
-    resource: &Resource,
-    caller: Option<&Caller>,
-) -> Result<Result<FunctionArn, String>, String> {
-    let mut named: Vec<(&str, FunctionArn)> = Vec::new();
-    let mut untrusted = None;
-    let mut distrust = |why: String| untrusted = untrusted.take().or(Some(why));
-
-    match resource {
-        Resource::Missing => {}
-        Resource::Cut => distrust("the message is cut off where it names the resource".to_owned()),
-        Resource::Named(text) => match FunctionArn::parse(text) {
-            Some(function) => named.push(("the message's resource", function)),
-            None => distrust(format!(
-                "the message's resource `{}` is not one exact function",
-                shown(text)
-            )),
-        },
-    }
-    for recorded in &call.resources {
-        match recorded.arn.as_deref().map(|arn| (arn, FunctionArn::parse(arn))) {
-            Some((_, Some(function))) => {
-                if let Some(account) = recorded.account.as_deref() {
-                    same(
-                        "`resources.accountId`",
-                        account,
-                        "the account of its ARN",
-                        function.account(),
-                    )?;
-                }
-                named.push(("`resources`", function));
-            }
-            Some((arn, None)) => distrust(format!(
-                "`{}` in `resources` is not one exact function",
-                shown(arn)
-            )),
-            None => {}
-        }
-    }
-    let mut short_name = None;
-    if let Some(text) = call.function_name.as_deref() {
-        match (FunctionArn::parse(text), FunctionName::parse(text)) {
-            (Some(function), _) => named.push(("`requestParameters.functionName`", function)),
-            (None, Some(name)) => short_name = Some(name),
-            (None, None) => {
-                distrust(format!(
-                    "`requestParameters.functionName` `{}` is not one exact function",
-                    shown(text)
-                ));
-            }
-        }
-    }
-
-    let mut named = named.into_iter();
-    let first = named.next();
-    if let Some((field, function)) = &first {
-        for (other_field, other) in named {
-            same(field, function.as_str(), other_field, other.as_str())?;
-        }
-        if let Some(name) = short_name {
-            same(
-                "`requestParameters.functionName`",
-                name.name,
-                field,
-                function.name(),
-            )?;
-            if let Some(account) = name.account {
-                same(
-                    "the account in `requestParameters.functionName`",
-                    account,
-                    field,
-                    function.account(),
-                )?;
-            }
-        }
-    }
-    if let Some(why) = untrusted {
-        return Ok(Err(why));
-    }
-    let function = first.map(|(_, function)| function).or_else(|| {
-        // A bare name is a function of the caller's account in the region of the call.
-        let name = short_name?;
-        let region = call.aws_region.as_deref().or(call.envelope_region.as_deref())?;
-        let caller = caller?;
-        FunctionArn::new(
-            caller.partition()?,
-            region,
-            name.account.or(caller.account())?,
-            name.name,
-        )
-    });
-    Ok(function.ok_or_else(|| "the event does not name the function".to_owned()))
-}
-
 /// The account that recorded the call; an error says where accounts or regions contradict each other.
 fn place<'a>(
     call: &'a ApiCall,
     caller: &Caller,
     function: Option<&FunctionArn>,
 ) -> Result<Option<&'a str>, String> {
-    let accounts = [
-        ("the envelope's `account`", call.envelope_account.as_deref()),
-        ("`recipientAccountId`", call.recipient_account.as_deref()),
-    ];
-    let account = agreed(accounts, is_account, "account id")?;
-    let regions = [
-        ("the envelope's `region`", call.envelope_region.as_deref()),
-        ("`awsRegion`", call.aws_region.as_deref()),
-    ];
-    let region = agreed(regions, is_region, "region")?;
+    let account = agreed(call.accounts(), is_account, "account id")?;
+    let region = agreed(call.regions(), is_region, "region")?;
     if let Some(function) = function {
         if let Some(region) = region {
-            same(
-                "the region of the call",
-                region,
-                "the function's",
-                function.region(),
-            )?;
+            same("the region of the call", region, "the function's", function.region())?;
         }
         // A call is recorded where the caller is and where the function is, and nowhere else.
         if let Some(account) = account
@@ -329,27 +205,7 @@ fn place<'a>(
     Ok(account)
 }
 
-/// The value that both fields have, or the only one that is there.
-fn agreed<'a>(
-    fields: [(&str, Option<&'a str>); 2],
-    is_valid: fn(&str) -> bool,
-    noun: &str,
-) -> Result<Option<&'a str>, String> {
-    for (field, value) in fields {
-        if value.is_some_and(|value| !is_valid(value)) {
-            return Err(format!("{field} is no {noun}"));
-        }
-    }
-    let [(first, a), (second, b)] = fields;
-    if let (Some(a), Some(b)) = (a, b) {
-        same(first, a, second, b)?;
-    }
-    Ok(a.or(b))
-}
-
 fn is_region(text: &str) -> bool {
     (1..=63).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }

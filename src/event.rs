@@ -12,6 +12,8 @@ use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::text::one_line;
+
 /// The largest payload that is read: far above any event of EventBridge, and read into values it still fits into the
 /// smallest function's memory.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
@@ -144,31 +146,33 @@ pub struct OtherEvent {
 impl ApiCall {
     /// Reads the record of a denied invoke out of EventBridge's event.
     pub fn read(event: Value) -> Result<Self, Box<OtherEvent>> {
-        // serde takes an array for a struct as well.
-        let envelope = match event {
-            Value::Object(_) => serde_json::from_value::<EventBridgeEvent<Value>>(event),
-            _ => Err(serde::de::Error::custom("it is no object")),
-        };
-        let envelope = match envelope {
+        let is_object = event.is_object();
+        let mut fields = Record::of(event);
+        let envelope_account = fields.text("account", "account");
+        let envelope_region = fields.text("region", "region");
+        // What nobody reads may have any form.
+        fields.fields.retain(|key, _| ["source", "detail-type", "detail"].contains(&key.as_str()));
+        let envelope = match serde_json::from_value::<EventBridgeEvent<Value>>(fields.fields.into()) {
             Ok(envelope) => envelope,
-            Err(error) => return Err(OtherEvent::new(format!("it is no EventBridge event: {error}"))),
+            Err(_) if !is_object => return Err(OtherEvent::new("it is not a JSON object".to_owned())),
+            Err(error) => {
+                let error = one_line(&error.to_string(), 128);
+                return Err(OtherEvent::new(format!("it is not an EventBridge event: {error}")));
+            }
         };
         let is_record = envelope.detail.is_object();
         let mut record = Record::of(envelope.detail);
+        record.malformed = fields.malformed;
         let event_source = record.text("eventSource", "eventSource");
         let event_name = record.text("eventName", "eventName");
         let error_code = record.text("errorCode", "errorCode");
-        let call = Self {
-            envelope_account: envelope.account.filter(|text| !text.is_empty()),
-            envelope_region: envelope.region.filter(|text| !text.is_empty()),
-            ..record.into_call()
-        };
+        let call = Self { envelope_account, envelope_region, ..record.into_call() };
         let is_one_of =
             |text: &Option<String>, known: &[&str]| text.as_deref().is_some_and(|text| known.contains(&text));
         let why = if (envelope.source.as_str(), envelope.detail_type.as_str()) != (SOURCE, DETAIL_TYPE) {
-            "it is not `AWS API Call via CloudTrail` of `aws.lambda`"
+            "it is not an `AWS API Call via CloudTrail` of `aws.lambda`"
         } else if !is_record {
-            "its `detail` is no CloudTrail record"
+            "its `detail` is not a record of CloudTrail"
         } else if !is_one_of(&event_source, &[EVENT_SOURCE]) {
             "its `eventSource` is not Lambda"
         } else if !is_one_of(&event_name, &EVENT_NAMES) {
@@ -178,19 +182,31 @@ impl ApiCall {
         } else {
             return Ok(call);
         };
-        Err(Box::new(OtherEvent {
-            why: why.to_owned(),
-            call,
-        }))
+        Err(Box::new(OtherEvent { why: why.to_owned(), call }))
+    }
+}
+
+impl ApiCall {
+    /// The fields that state the account that recorded the call.
+    pub(crate) fn accounts(&self) -> [(&'static str, Option<&str>); 2] {
+        [
+            ("the envelope's `account`", self.envelope_account.as_deref()),
+            ("`recipientAccountId`", self.recipient_account.as_deref()),
+        ]
+    }
+
+    /// The fields that state the region of the call.
+    pub(crate) fn regions(&self) -> [(&'static str, Option<&str>); 2] {
+        [
+            ("the envelope's `region`", self.envelope_region.as_deref()),
+            ("`awsRegion`", self.aws_region.as_deref()),
+        ]
     }
 }
 
 impl OtherEvent {
     fn new(why: String) -> Box<Self> {
-        Box::new(Self {
-            why,
-            call: ApiCall::default(),
-        })
+        Box::new(Self { why, call: ApiCall::default() })
     }
 }
 
@@ -202,15 +218,8 @@ struct Record {
 
 impl Record {
     fn of(value: Value) -> Self {
-        let fields = if let Value::Object(fields) = value {
-            fields
-        } else {
-            Map::new()
-        };
-        Self {
-            fields,
-            malformed: None,
-        }
+        let fields = if let Value::Object(fields) = value { fields } else { Map::new() };
+        Self { fields, malformed: None }
     }
 
     fn into_call(mut self) -> ApiCall {
@@ -239,12 +248,7 @@ impl Record {
         };
         let mut parameters = self.object("requestParameters", "requestParameters");
         call.function_name = parameters.text("functionName", "requestParameters.functionName");
-        let nested = [
-            identity.malformed,
-            session.malformed,
-            issuer.malformed,
-            parameters.malformed,
-        ];
+        let nested = [identity.malformed, session.malformed, issuer.malformed, parameters.malformed];
         call.resources = self.resources();
         call.malformed = nested.into_iter().fold(self.malformed, Option::or);
         call
@@ -267,10 +271,7 @@ impl Record {
                 self.malformed = self.malformed.or(Some(PATH));
                 continue;
             };
-            let mut entry = Self {
-                fields,
-                malformed: None,
-            };
+            let mut entry = Self { fields, malformed: None };
             let kind = entry.text("type", "resources.type");
             let function = RecordedResource {
                 arn: entry.text("ARN", "resources.ARN"),
@@ -306,10 +307,7 @@ impl Record {
                 Map::new()
             }
         };
-        Self {
-            fields,
-            malformed: None,
-        }
+        Self { fields, malformed: None }
     }
 }
 
@@ -323,11 +321,9 @@ mod tests {
     }
 
     fn denied(mut detail: Value) -> Value {
-        for (key, value) in [
-            ("eventSource", EVENT_SOURCE),
-            ("eventName", "Invoke"),
-            ("errorCode", "AccessDenied"),
-        ] {
+        for (key, value) in
+            [("eventSource", EVENT_SOURCE), ("eventName", "Invoke"), ("errorCode", "AccessDenied")]
+        {
             detail[key] = value.into();
         }
         event(detail)
@@ -338,23 +334,13 @@ mod tests {
         let deep = "[".repeat(100_000) + &"]".repeat(100_000);
         let large = format!("\"{}\"", "x".repeat(MAX_PAYLOAD_BYTES));
         for text in [deep.as_str(), &large, "1e400", r#""\ud800""#] {
-            assert!(
-                matches!(Payload::from_slice(text.as_bytes()), Payload::Unreadable(_)),
-                "{:.20}",
-                text
-            );
+            assert!(matches!(Payload::from_slice(text.as_bytes()), Payload::Unreadable(_)), "{:.20}", text);
         }
         for bytes in [&b""[..], b"{", b"\xff", b"nonsense", b"{} {}"] {
-            assert!(
-                matches!(Payload::from_slice(bytes), Payload::NotJson(_)),
-                "{bytes:?}"
-            );
+            assert!(matches!(Payload::from_slice(bytes), Payload::NotJson(_)), "{bytes:?}");
         }
         for text in ["null", "[]", "\"\"", "-0.5", "{\"detail\": null}"] {
-            assert!(
-                matches!(Payload::from_slice(text.as_bytes()), Payload::Json(_)),
-                "{text}"
-            );
+            assert!(matches!(Payload::from_slice(text.as_bytes()), Payload::Json(_)), "{text}");
         }
     }
 
@@ -374,13 +360,7 @@ mod tests {
     #[test]
     fn every_field_is_optional() {
         let call = ApiCall::read(denied(json!({}))).unwrap();
-        assert_eq!(
-            call,
-            ApiCall {
-                envelope_account: Some("281502313273".to_owned()),
-                ..ApiCall::default()
-            }
-        );
+        assert_eq!(call, ApiCall { envelope_account: Some("281502313273".to_owned()), ..ApiCall::default() });
         let nulls = denied(json!({
             "userIdentity": null, "requestParameters": null, "resources": null, "errorMessage": null, "eventID": ""
         }));
@@ -408,14 +388,8 @@ mod tests {
                 assert!(ApiCall::read(event).is_err(), "{key}");
             }
         }
-        for event in [
-            json!(null),
-            json!([]),
-            json!("text"),
-            json!({}),
-            event(json!(null)),
-            event(json!([])),
-        ] {
+        for event in [json!(null), json!([]), json!("text"), json!({}), event(json!(null)), event(json!([]))]
+        {
             assert!(ApiCall::read(event).is_err());
         }
         let mut other = denied(json!({}));
@@ -424,23 +398,33 @@ mod tests {
     }
 
     #[test]
+    fn an_envelope_in_a_strange_form_is_still_an_envelope() {
+        for (key, value) in
+            [("time", json!("yesterday")), ("id", json!(7)), ("version", json!(0)), ("resources", json!({}))]
+        {
+            let mut event = denied(json!({}));
+            event[key] = value;
+            assert_eq!(ApiCall::read(event).unwrap().malformed, None, "{key}");
+        }
+        for key in ["account", "region"] {
+            let mut event = denied(json!({}));
+            event[key] = json!(281_502_313_273_u64);
+            assert_eq!(ApiCall::read(event).unwrap().malformed, Some(key));
+        }
+    }
+
+    #[test]
     fn a_field_in_a_strange_form_is_named() {
         for (detail, path) in [
             (json!({"userIdentity": "x"}), "userIdentity"),
             (json!({"userIdentity": {"arn": 1}}), "userIdentity.arn"),
-            (
-                json!({"userIdentity": {"sessionContext": []}}),
-                "userIdentity.sessionContext",
-            ),
+            (json!({"userIdentity": {"sessionContext": []}}), "userIdentity.sessionContext"),
             (json!({"requestParameters": []}), "requestParameters"),
             (json!({"resources": {}}), "resources"),
             (json!({"resources": ["x"]}), "resources"),
             (json!({"resources": [{"ARN": {}}]}), "resources.ARN"),
             (json!({"errorMessage": {}}), "errorMessage"),
-            (
-                json!({"recipientAccountId": 281502313273_u64}),
-                "recipientAccountId",
-            ),
+            (json!({"recipientAccountId": 281502313273_u64}), "recipientAccountId"),
         ] {
             assert_eq!(ApiCall::read(denied(detail)).unwrap().malformed, Some(path));
         }

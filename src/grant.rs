@@ -1,37 +1,78 @@
-//! The edge to IAM: reads the inline policy, adds the function, writes it and reads it back.
+//! The edge to IAM: reads the inline policy, adds the function, writes it, and watches that it stays.
 //!
-//! It does what a [`Grant`] says and nothing else; the merge itself is [`policy`]'s. `PutUserPolicy` and
-//! `PutRolePolicy` overwrite the whole document, so every write rests on a read just before it.
+//! It does what a [`Grant`] says and nothing else; the merge itself is [`policy`]'s.
+//!
+//! # How grants of several writers survive
+//!
+//! `PutUserPolicy` and `PutRolePolicy` overwrite the whole document and take no condition, so that two writers who read the
+//! same document lose one of their grants, whoever writes last wins. There is no lock to be had from the calls that the
+//! function may make. So it rests on time:
+//!
+//! 1. A document is written only while what it rests on is young: the put is sent at most [`KNOWLEDGE_MAX_AGE`] after its
+//!    read *began* (a slower writer reads again), and has [`PUT_TIMEOUT`] to be answered. The SDK never repeats a put, since
+//!    that would write on old knowledge. So what a writer writes is at most as old as both together.
+//! 2. After its last write a writer watches for [`SETTLE`], which is longer than that, and adds again what is missing. Only
+//!    when the function is in the document at the end of that time is it `granted`.
+//!
+//! Why it holds: another write can take our grant away only if it rests on a read from before our write. When we have
+//! settled, every such write has been made, and we saw the document after it. Whoever reads later reads our grant and keeps
+//! it.
+//!
+//! What it assumes: that a put which is not answered in time has either been carried out by then, or never will be; that a
+//! read is not staler than [`STALE_READ`] (IAM is eventually consistent and states no bound); that other writers of this
+//! policy keep the same rule. A person who edits the policy in the console over minutes does not, and can take grants away:
+//! the next denial brings them back.
+//!
+//! Where it ends: after [`GIVE_UP_AFTER`] of writing and losing it gives up with an error, and Lambda tries the event again;
+//! never with a grant that was not seen to stay.
+//!
+//! See <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>.
 
 use crate::config::Mode;
 use crate::decision::Grant;
+use crate::inline_policies::{Failure, IamError, InlinePolicies, Usage};
 use crate::policy::{self, Merge, POLICY_NAME};
-use crate::principal::{Principal, PrincipalKind};
 use crate::refusal::{Reason, Refusal};
 use aws_sdk_iam::Client;
-use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_types::error::display::DisplayErrorContext;
-use percent_encoding::percent_decode_str;
 use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
-/// How long to wait before each read-back. IAM's reads are eventually consistent with its writes.
-///
-/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>.
-const READ_BACK_DELAYS: [Duration; 5] = [
-    Duration::ZERO,
-    Duration::from_millis(200),
-    Duration::from_millis(600),
-    Duration::from_millis(1_500),
-    Duration::from_millis(3_000),
-];
-/// How often a document is written before it is left to Lambda's retry.
-const MAX_WRITES: usize = 2;
+/// How long before a put is sent the read may have begun that it rests on.
+pub const KNOWLEDGE_MAX_AGE: Duration = Duration::from_millis(750);
+/// How long a put may take to be answered.
+pub const PUT_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// How far behind a write a read may be.
+pub const STALE_READ: Duration = Duration::from_millis(500);
+/// How long a grant has to stay before it is believed.
+pub const SETTLE: Duration = Duration::from_millis(2_500);
+/// How long is tried before it is left to Lambda's retry.
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
+
+const _: () = assert!(
+    SETTLE.as_millis() > KNOWLEDGE_MAX_AGE.as_millis() + PUT_TIMEOUT.as_millis() + STALE_READ.as_millis(),
+    "a writer must watch for longer than another may take"
+);
+
+/// When the policy is looked at between a write and the end of [`SETTLE`], so that a lost grant is added again soon.
+const LOOKS: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(800)];
+/// Before a lost grant is added again, up to so long is waited, at random: writers who met once shall not meet again.
+const MAX_BACKOFF: Duration = Duration::from_millis(400);
+
+/// A read that takes so long that nothing can be written on it is repeated, up to so often.
+const MAX_SLOW_READS: u32 = 5;
+/// How often a put is tried whose failure may pass.
+const MAX_PUTS: u32 = 4;
 
 /// What became of a grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Granted {
-    /// Written, and read back.
-    Written,
+    /// Written, and seen to stay.
+    Written {
+        /// The resources that were added.
+        added: Vec<String>,
+        /// How full the principal's inline policies are now, where that could be found out.
+        usage: Option<Usage>,
+    },
     /// Covered before; nothing was written.
     Already {
         /// Whether it is our own statement that lists the function itself.
@@ -46,30 +87,21 @@ pub enum Granted {
 /// A grant that may or may not have been written. To be tried again: a second try finds out.
 #[derive(Debug, thiserror::Error)]
 pub enum GrantError {
-    /// IAM does not let the function's role do it.
+    /// IAM failed.
+    #[error(transparent)]
+    Iam(#[from] IamError),
+    /// Reads took too long for anything to be written on them.
     #[error(
-        "the function's role is not allowed to call iam:{call} for {principal}; is its ARN among the template's PrincipalArns? {context}"
+        "nothing was written for {principal}: each of {MAX_SLOW_READS} reads of its policy took longer than {KNOWLEDGE_MAX_AGE:?}"
     )]
-    AccessDenied {
-        /// The call.
-        call: &'static str,
+    TooSlow {
         /// For whom.
         principal: String,
-        /// The SDK's error with all its causes.
-        context: String,
     },
-    /// IAM failed, or was not reached.
-    #[error("iam:{call} failed for {principal}: {context}")]
-    Iam {
-        /// The call.
-        call: &'static str,
-        /// For whom.
-        principal: String,
-        /// The SDK's error with all its causes.
-        context: String,
-    },
-    /// What was written was not read back.
-    #[error("the policy of {principal} was written, but what is read does not cover the function")]
+    /// Others kept overwriting what was written.
+    #[error(
+        "the grant for {principal} was written and did not stay for {GIVE_UP_AFTER:?}; others write the same policy"
+    )]
     NotConfirmed {
         /// For whom.
         principal: String,
@@ -81,223 +113,157 @@ enum Stop {
     Failed(GrantError),
 }
 
-/// Makes the grant. Needs `iam:GetUserPolicy` and `iam:PutUserPolicy`, or their twins for roles.
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => Self::Refused(refusal),
+            Failure::Full => Self::Refused(Refusal::new(
+                Reason::PolicyFull,
+                "the quota for its inline policies is used up",
+            )),
+            Failure::Passing(error) | Failure::Lasting(error) => Self::Failed(error.into()),
+        }
+    }
+}
+
+/// Makes the grant.
 pub async fn apply(iam: &Client, grant: &Grant, mode: Mode) -> Result<Granted, GrantError> {
-    match write_and_read_back(iam, grant, mode).await {
+    let writer = Writer { policies: InlinePolicies::new(iam, grant.principal()), grant };
+    match writer.run(mode).await {
         Ok(granted) => Ok(granted),
         Err(Stop::Refused(refusal)) => Ok(Granted::Refused(refusal)),
         Err(Stop::Failed(error)) => Err(error),
     }
 }
 
-async fn write_and_read_back(iam: &Client, grant: &Grant, mode: Mode) -> Result<Granted, Stop> {
-    let mut document = match read_merge(iam, grant).await? {
-        Merge::Covered { is_listed } => return Ok(Granted::Already { is_listed }),
-        Merge::Write(_) if mode == Mode::DryRun => return Ok(Granted::WouldWrite),
-        Merge::Write(document) => document,
-    };
-    for _ in 0..MAX_WRITES {
-        put_policy(iam, grant.principal(), &document).await?;
-        for delay in READ_BACK_DELAYS {
-            tokio::time::sleep(delay).await;
-            match read_merge(iam, grant).await? {
-                Merge::Covered { .. } => return Ok(Granted::Written),
-                Merge::Write(next) => document = next,
+/// What a read says, and when the read began.
+struct Known {
+    merge: Merge,
+    since: Instant,
+}
+
+struct Writer<'a> {
+    policies: InlinePolicies<'a>,
+    grant: &'a Grant,
+}
+
+impl Writer<'_> {
+    async fn run(&self, mode: Mode) -> Result<Granted, Stop> {
+        let started = Instant::now();
+        let mut known = self.read().await?;
+        let added = match &known.merge {
+            Merge::Covered { is_listed } => return Ok(Granted::Already { is_listed: *is_listed }),
+            Merge::Write { .. } if mode == Mode::DryRun => return Ok(Granted::WouldWrite),
+            Merge::Write { added, .. } => added.clone(),
+        };
+        let mut usage = None;
+        for losses in 1.. {
+            self.write(known).await?;
+            if self.stays(&mut usage).await? {
+                return Ok(Granted::Written { added, usage });
+            }
+            if started.elapsed() > GIVE_UP_AFTER {
+                break;
+            }
+            sleep(backoff(losses, MAX_BACKOFF)).await;
+            known = self.read().await?;
+        }
+        Err(Stop::Failed(GrantError::NotConfirmed { principal: self.grant.principal().to_string() }))
+    }
+
+    async fn read(&self) -> Result<Known, Stop> {
+        let since = Instant::now();
+        let document = self.policies.get().await?;
+        let merge = policy::merge(document.as_deref(), self.grant.function()).map_err(|why| {
+            Stop::Refused(Refusal::new(
+                Reason::UnreadablePolicy,
+                format!("{POLICY_NAME} is left alone: {why}"),
+            ))
+        })?;
+        Ok(Known { merge, since })
+    }
+
+    /// Writes the grant into what is known, or into what is read again when that is too old or the put failed.
+    async fn write(&self, mut known: Known) -> Result<(), Stop> {
+        let mut is_folded = false;
+        let mut failures = 0;
+        loop {
+            known = self.young(known).await?;
+            let Merge::Write { document, .. } = &known.merge else {
+                return Ok(());
+            };
+            let folded = policy::fold(document);
+            let document = if is_folded { &folded } else { document };
+            match self.policies.put(document, PUT_TIMEOUT).await {
+                Ok(()) => {
+                    // What is done is in the log even if the notice, or the rest of this invocation, gets lost.
+                    tracing::info!(
+                        principal = %self.grant.principal(),
+                        function = %self.grant.function(),
+                        rule = self.grant.rule(),
+                        "LambdaInvokePermission was written"
+                    );
+                    return Ok(());
+                }
+                Err(Failure::Full) if !is_folded && folded.len() < document.len() => is_folded = true,
+                Err(Failure::Full) => return Err(Stop::Refused(self.full().await)),
+                Err(Failure::Passing(error)) => {
+                    failures += 1;
+                    if failures == MAX_PUTS {
+                        return Err(Stop::Failed(error.into()));
+                    }
+                    sleep(backoff(failures + 2, 4 * MAX_BACKOFF)).await;
+                    // It may have been carried out all the same.
+                    known = self.read().await?;
+                }
+                Err(failure @ (Failure::Refused(_) | Failure::Lasting(_))) => return Err(failure.into()),
             }
         }
     }
-    Err(Stop::Failed(GrantError::NotConfirmed {
-        principal: grant.principal().to_string(),
-    }))
-}
 
-async fn read_merge(iam: &Client, grant: &Grant) -> Result<Merge, Stop> {
-    let document = get_policy(iam, grant.principal()).await?;
-    policy::merge(document.as_deref(), grant.function()).map_err(|why| {
-        Stop::Refused(Refusal::new(
-            Reason::UnreadablePolicy,
-            format!("{POLICY_NAME} is left alone: {why}"),
-        ))
-    })
-}
-
-/// The document that is there, decoded; `None` where the principal has no policy of that name.
-async fn get_policy(iam: &Client, principal: &Principal) -> Result<Option<String>, Stop> {
-    let name = principal.name();
-    let answer = match principal.kind() {
-        PrincipalKind::User => {
-            let call = iam
-                .get_user_policy()
-                .user_name(name)
-                .policy_name(POLICY_NAME)
-                .send();
-            call.await
-                .map(|found| found.policy_document)
-                .map_err(|error| Failure::new("GetUserPolicy", &error))
+    /// What is known, read again until it is young enough to write on.
+    async fn young(&self, mut known: Known) -> Result<Known, Stop> {
+        for _ in 0..MAX_SLOW_READS {
+            if known.since.elapsed() <= KNOWLEDGE_MAX_AGE {
+                return Ok(known);
+            }
+            known = self.read().await?;
         }
-        PrincipalKind::Role => {
-            let call = iam
-                .get_role_policy()
-                .role_name(name)
-                .policy_name(POLICY_NAME)
-                .send();
-            call.await
-                .map(|found| found.policy_document)
-                .map_err(|error| Failure::new("GetRolePolicy", &error))
-        }
-    };
-    match answer {
-        Ok(text) => decode(&text).map(Some),
-        // The same code for a missing policy and for a missing principal; where the words leave it open, the write tells.
-        Err(failure) if failure.code == "NoSuchEntity" && !failure.speaks_of(principal) => Ok(None),
-        Err(failure) => Err(failure.into_stop(principal)),
-    }
-}
-
-async fn put_policy(iam: &Client, principal: &Principal, document: &str) -> Result<(), Stop> {
-    let name = principal.name();
-    let answer = match principal.kind() {
-        PrincipalKind::User => {
-            let call = iam
-                .put_user_policy()
-                .user_name(name)
-                .policy_name(POLICY_NAME)
-                .policy_document(document);
-            call.send()
-                .await
-                .map(drop)
-                .map_err(|error| Failure::new("PutUserPolicy", &error))
-        }
-        PrincipalKind::Role => {
-            let call = iam
-                .put_role_policy()
-                .role_name(name)
-                .policy_name(POLICY_NAME)
-                .policy_document(document);
-            call.send()
-                .await
-                .map(drop)
-                .map_err(|error| Failure::new("PutRolePolicy", &error))
-        }
-    };
-    answer.map_err(|failure| failure.into_stop(principal))
-}
-
-/// IAM gives documents percent-encoded after RFC 3986, in which `+` is no space.
-///
-/// See <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUserPolicy.html>.
-fn decode(text: &str) -> Result<String, Stop> {
-    // Encoded text holds no brace: this one comes from an endpoint that does not encode.
-    if text.starts_with('{') {
-        return Ok(text.to_owned());
-    }
-    let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(|text| text.into_owned()).map_err(|_| {
-        Stop::Refused(Refusal::new(
-            Reason::UnreadablePolicy,
-            format!("{POLICY_NAME} is left alone: it is not UTF-8"),
-        ))
-    })
-}
-
-/// An error of IAM, before it is known what it means.
-struct Failure {
-    call: &'static str,
-    code: String,
-    message: String,
-    context: String,
-}
-
-impl Failure {
-    fn new<E>(call: &'static str, error: &SdkError<E>) -> Self
-    where
-        E: std::error::Error + ProvideErrorMetadata + 'static,
-    {
-        Self {
-            call,
-            code: error.code().unwrap_or_default().to_owned(),
-            message: error.message().unwrap_or_default().to_owned(),
-            context: DisplayErrorContext(error).to_string(),
-        }
+        Err(Stop::Failed(GrantError::TooSlow { principal: self.grant.principal().to_string() }))
     }
 
-    /// Whether `NoSuchEntity` is about the principal itself and not about its policy: `The user with name x cannot be
-    /// found.` Both kinds of message name what is missing, and only one of them speaks of a policy.
-    fn speaks_of(&self, principal: &Principal) -> bool {
-        let name = principal.name();
-        let names_policy = self.message.contains(POLICY_NAME) && name != POLICY_NAME;
-        self.message.contains(name) && !names_policy && !self.message.replace(name, "").contains("policy")
+    /// Watches what was written for [`SETTLE`]; false as soon as it is lost. The time is used to find out the usage.
+    async fn stays(&self, usage: &mut Option<Usage>) -> Result<bool, Stop> {
+        let written = Instant::now();
+        for look in LOOKS {
+            tokio::time::sleep_until(written + look.mul_f64(0.5 + fastrand::f64())).await;
+            if matches!(self.read().await?.merge, Merge::Write { .. }) {
+                return Ok(false);
+            }
+        }
+        *usage = self.policies.usage().await;
+        tokio::time::sleep_until(written + SETTLE).await;
+        Ok(matches!(self.read().await?.merge, Merge::Covered { .. }))
     }
 
-    /// Sorts IAM's errors into final ones and such that a retry may cure.
-    ///
-    /// See the errors of <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html> and the common ones.
-    fn into_stop(self, principal: &Principal) -> Stop {
-        let refused = |reason, why: &str| Stop::Refused(Refusal::new(reason, why));
-        match self.code.as_str() {
-            "NoSuchEntity" => refused(
-                Reason::NoSuchPrincipal,
-                "IAM knows no such user or role (any more)",
+    /// The refusal when the quota is used up.
+    async fn full(&self) -> Refusal {
+        let why = match self.policies.usage().await {
+            Some(Usage { used, quota }) => format!(
+                "its inline policies hold {used} of {quota} characters (all of them together, white space left out), which \
+                 leaves no room for this function"
             ),
-            "LimitExceeded" => refused(
-                Reason::PolicyFull,
-                "the quota for its inline policies is used up (characters of all of them together, white space left out)",
-            ),
-            "UnmodifiableEntity" => refused(
-                Reason::ProtectedRole,
-                "only the AWS service that it belongs to can modify it",
-            ),
-            "MalformedPolicyDocument" => refused(
-                Reason::UnreadablePolicy,
-                "IAM does not accept LambdaInvokePermission with the function added; something else in it must be wrong",
-            ),
-            "AccessDenied" | "AccessDeniedException" => Stop::Failed(GrantError::AccessDenied {
-                call: self.call,
-                principal: principal.to_string(),
-                context: self.context,
-            }),
-            _ => Stop::Failed(GrantError::Iam {
-                call: self.call,
-                principal: principal.to_string(),
-                context: self.context,
-            }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_principal_is_told_from_a_missing_policy() {
-        let missing = |arn: &str, message: &str| {
-            let failure = Failure {
-                call: "GetUserPolicy",
-                code: "NoSuchEntity".to_owned(),
-                message: message.to_owned(),
-                context: String::new(),
-            };
-            failure.speaks_of(&Principal::parse(arn).unwrap())
+            None => {
+                "the quota for its inline policies is used up (all of them together, white space left out)"
+                    .to_owned()
+            }
         };
-        for name in [
-            "remotion_user",
-            "user",
-            "policy",
-            "policy-bot",
-            "LambdaInvokePermission",
-            "name",
-            "with",
-        ] {
-            let user = format!("arn:aws:iam::281502313273:user/{name}");
-            assert!(
-                missing(&user, &format!("The user with name {name} cannot be found.")),
-                "{name}"
-            );
-            assert!(missing(&user, &format!("User {name} not found")), "{name}");
-            let of_policy = format!("The user policy with name {POLICY_NAME} cannot be found.");
-            assert!(!missing(&user, &of_policy), "{name}");
-            assert!(!missing(&user, ""), "{name}");
-        }
+        Refusal::new(Reason::PolicyFull, why)
     }
+}
+
+/// A random time that grows with each try, up to `max`.
+fn backoff(tries: u32, max: Duration) -> Duration {
+    let longest = Duration::from_millis(50).saturating_mul(1 << tries.min(10)).min(max);
+    longest.mul_f64(fastrand::f64())
 }

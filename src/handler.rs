@@ -4,13 +4,19 @@ use crate::allowlist_source::{AllowlistSource, AllowlistUnreadable};
 use crate::arn::FunctionArn;
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::decision::{Decision, OwnIdentity, decide};
+use crate::decision::{Decision, Grant, OwnIdentity, admit};
 use crate::denial::{self, Denial, Facts, Reading};
 use crate::event::Payload;
-use crate::grant::{self, GrantError};
+use crate::grant::{self, GrantError, Granted};
+use crate::inline_policies::IamError;
 use crate::notice::{Notice, NoticeError};
 use crate::outcome::{NoticeState, Outcome, Verdict};
+use crate::repeats::{Covered, Repeat, Repeats};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// What is left of the function's own timeout to say that it was used up.
@@ -22,7 +28,7 @@ pub enum HandlerError {
     /// There is no list to decide on.
     #[error(transparent)]
     AllowlistUnreadable(#[from] AllowlistUnreadable),
-    /// IAM failed, or what was written was not read back.
+    /// IAM failed, or what was written did not stay.
     #[error(transparent)]
     Grant(#[from] GrantError),
     /// The notice was not sent. The retried event leads to it.
@@ -34,8 +40,8 @@ pub enum HandlerError {
     )]
     OwnAccountUnknown(String),
     /// The function's timeout came first.
-    #[error("the function's timeout came before the end; what is slow stands in the log before this line")]
-    OutOfTime,
+    #[error("the function's timeout came first, while {0}")]
+    OutOfTime(String),
 }
 
 impl HandlerError {
@@ -43,22 +49,20 @@ impl HandlerError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::AllowlistUnreadable(_) => "AllowlistUnreadable",
-            Self::Grant(GrantError::AccessDenied { .. }) => "IamAccessDenied",
-            Self::Grant(GrantError::Iam { .. }) => "IamCallFailed",
+            Self::Grant(GrantError::Iam(IamError::AccessDenied { .. })) => "IamAccessDenied",
+            Self::Grant(GrantError::Iam(IamError::CallFailed { .. })) => "IamCallFailed",
+            Self::Grant(GrantError::TooSlow { .. }) => "IamTooSlow",
             Self::Grant(GrantError::NotConfirmed { .. }) => "GrantNotConfirmed",
             Self::NoticeNotSent(_) => "NoticeNotSent",
             Self::OwnAccountUnknown(_) => "OwnAccountUnknown",
-            Self::OutOfTime => "OutOfTime",
+            Self::OutOfTime(_) => "OutOfTime",
         }
     }
 }
 
 impl From<HandlerError> for Diagnostic {
     fn from(error: HandlerError) -> Self {
-        Self {
-            error_type: error.code().to_owned(),
-            error_message: error.to_string(),
-        }
+        Self { error_type: error.code().to_owned(), error_message: error.to_string() }
     }
 }
 
@@ -68,17 +72,18 @@ pub struct Remediator {
     config: Config,
     clients: Clients,
     allowlist: AllowlistSource,
+    repeats: Mutex<Repeats>,
 }
+
+/// What is being done, for the case that time runs out meanwhile.
+type Step = RefCell<String>;
 
 impl Remediator {
     /// Puts the parts together; nothing is called yet.
     pub fn new(config: Config, clients: Clients) -> Self {
         let allowlist = AllowlistSource::new(&config.allowlist, &clients.ssm);
-        Self {
-            config,
-            clients,
-            allowlist,
-        }
+        let repeats = Mutex::new(Repeats::new(config.notice_interval));
+        Self { config, clients, allowlist, repeats }
     }
 
     /// Reads the allowlist for the first time, so that a bad one stops the cold start.
@@ -89,32 +94,86 @@ impl Remediator {
     /// Handles one event.
     pub async fn handle(&self, event: LambdaEvent<Payload>) -> Result<Outcome, HandlerError> {
         let LambdaEvent { payload, context, .. } = event;
+        let step = Step::default();
+        let handled = self.remediate(payload, &context, &step);
         match time_left(&context) {
-            Some(time) => tokio::time::timeout(time, self.remediate(payload, &context))
+            Some(time) => tokio::time::timeout(time, handled)
                 .await
-                .unwrap_or(Err(HandlerError::OutOfTime)),
-            None => self.remediate(payload, &context).await,
+                .unwrap_or_else(|_| Err(HandlerError::OutOfTime(step.take()))),
+            None => handled.await,
         }
     }
 
-    async fn remediate(&self, payload: Payload, context: &Context) -> Result<Outcome, HandlerError> {
+    async fn remediate(
+        &self,
+        payload: Payload,
+        context: &Context,
+        step: &Step,
+    ) -> Result<Outcome, HandlerError> {
         let (facts, reading) = denial::read(payload);
         match reading {
             Reading::Ignored(refusal) => Ok(Outcome::new(&facts, &Verdict::Ignored(refusal), None)),
-            Reading::Refused(refusal) => self.tell(&facts, None, &Verdict::Refused(refusal), None).await,
+            Reading::Refused(refusal) => {
+                self.tell(&facts, None, &Verdict::Refused(refusal), None, step).await
+            }
             Reading::Denial(denial) => {
-                let own = self.own_identity(context)?;
-                let allowlist = self.allowlist.current(SystemTime::now()).await?;
-                let (verdict, rule) = match decide(&denial, &allowlist, &own) {
-                    Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
-                    Decision::Grant(grant) => {
-                        let granted = grant::apply(&self.clients.iam, &grant, self.config.mode).await?;
-                        (Verdict::Grant(granted), Some(grant.rule().to_owned()))
-                    }
-                };
-                self.tell(&facts, Some(&denial), &verdict, rule.as_deref()).await
+                let (verdict, rule) = self.decide(&denial, &facts, context, step).await?;
+                self.tell(&facts, Some(&denial), &verdict, rule.as_deref(), step).await
             }
         }
+    }
+
+    /// What is to be said of a denial, and by which rule; what is decided to grant is granted here.
+    async fn decide(
+        &self,
+        denial: &Denial,
+        facts: &Facts,
+        context: &Context,
+        step: &Step,
+    ) -> Result<(Verdict, Option<String>), HandlerError> {
+        let own = self.own_identity(context)?;
+        let admitted = match admit(denial, &own) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Ok((Verdict::Refused(refusal), None)),
+        };
+        step.replace("reading the allowlist".to_owned());
+        let allowlist = self.allowlist.current(SystemTime::now()).await?;
+        Ok(match admitted.decide(&allowlist) {
+            Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
+            Decision::Grant(grant) => {
+                let verdict = self.grant(&grant, event_time(facts), step).await?;
+                (verdict, Some(grant.rule().to_owned()))
+            }
+        })
+    }
+
+    async fn grant(
+        &self,
+        grant: &Grant,
+        event_time: Option<SystemTime>,
+        step: &Step,
+    ) -> Result<Verdict, HandlerError> {
+        let found = |covered: Covered| match covered.is_clearly_before(event_time) {
+            true => Verdict::StillDenied { is_listed: covered.is_listed() },
+            false => Verdict::Grant(Granted::Already { is_listed: covered.is_listed() }),
+        };
+        let recent = self.repeats().covered(grant, SystemTime::now());
+        if let Some(covered) = recent {
+            return Ok(found(covered));
+        }
+        step.replace(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
+        let granted = grant::apply(&self.clients.iam, grant, self.config.mode).await?;
+        let now = SystemTime::now();
+        Ok(match granted {
+            Granted::Already { is_listed } => {
+                found(self.repeats().remember_covered(grant, false, is_listed, now))
+            }
+            Granted::Written { .. } => {
+                self.repeats().remember_covered(grant, true, true, now);
+                Verdict::Grant(granted)
+            }
+            Granted::WouldWrite | Granted::Refused(_) => Verdict::Grant(granted),
+        })
     }
 
     async fn tell(
@@ -123,13 +182,25 @@ impl Remediator {
         denial: Option<&Denial>,
         verdict: &Verdict,
         rule: Option<&str>,
+        step: &Step,
     ) -> Result<Outcome, HandlerError> {
-        let outcome = Outcome::new(facts, verdict, rule);
-        if outcome.notice == NoticeState::Published {
-            let notice = Notice::new(&outcome, facts, denial, verdict);
-            notice.publish(&self.clients.sns, &self.config.topic.arn).await?;
+        let mut outcome = Outcome::new(facts, verdict, rule);
+        let counted = self.repeats().left_out(&outcome, verdict, SystemTime::now());
+        match counted {
+            Err(Repeat) => outcome.notice = NoticeState::Suppressed,
+            Ok(left_out) => {
+                step.replace("publishing the notice".to_owned());
+                let notice = Notice::new(&outcome, facts, denial, verdict, left_out);
+                notice.publish(&self.clients.sns, &self.config.topic.arn).await?;
+                self.repeats().remember_told(&outcome, verdict, SystemTime::now());
+            }
         }
         Ok(outcome)
+    }
+
+    /// A panic while it was held leaves a memory that is at worst incomplete.
+    fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The account and partition of the invoked function's own ARN. Local emulators put a placeholder there, and only
@@ -141,16 +212,10 @@ impl Remediator {
             (Some(function), _) => (function.partition(), function.account()),
             (None, Some(role)) => (role.partition(), role.account()),
             (None, None) => {
-                return Err(HandlerError::OwnAccountUnknown(
-                    context.invoked_function_arn.clone(),
-                ));
+                return Err(HandlerError::OwnAccountUnknown(context.invoked_function_arn.clone()));
             }
         };
-        Ok(OwnIdentity {
-            partition: partition.to_owned(),
-            account: account.to_owned(),
-            role: role.clone(),
-        })
+        Ok(OwnIdentity { partition: partition.to_owned(), account: account.to_owned(), role: role.clone() })
     }
 }
 
@@ -159,4 +224,9 @@ fn time_left(context: &Context) -> Option<Duration> {
     let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline);
     let left = deadline.duration_since(SystemTime::now()).ok()?;
     Some(left.saturating_sub(MARGIN))
+}
+
+fn event_time(facts: &Facts) -> Option<SystemTime> {
+    let time = DateTime::from_str(facts.event_time.as_deref()?, Format::DateTime).ok()?;
+    SystemTime::try_from(time).ok()
 }

@@ -29,12 +29,7 @@ fn write_outcome(log: &mut impl Write, request_id: &str, outcome: &Outcome) {
         outcome: &'a Outcome,
     }
 
-    match serde_json::to_string(&Line {
-        level: "INFO",
-        message: "outcome",
-        request_id,
-        outcome,
-    }) {
+    match serde_json::to_string(&Line { level: "INFO", message: "outcome", request_id, outcome }) {
         // Not println!: a log that cannot be written to must not end the process.
         Ok(line) => drop(writeln!(log, "{line}")),
         Err(error) => tracing::error!(error = %error, "the outcome cannot be logged"),
@@ -51,10 +46,7 @@ mod tests {
 
     #[test]
     fn the_line_holds_the_outcome() {
-        let facts = Facts {
-            event_id: Some("a\nb\"c".to_owned()),
-            ..Facts::default()
-        };
+        let facts = Facts { event_id: Some("a\nb\"c".to_owned()), ..Facts::default() };
         let verdict = Verdict::Refused(Refusal::new(Reason::OwnRole, "why"));
         let outcome = Outcome::new(&facts, &verdict, None);
         let mut log = Vec::new();
@@ -62,10 +54,7 @@ mod tests {
         let log = String::from_utf8(log).unwrap();
         assert_eq!(log.lines().count(), 1);
         let line: Value = serde_json::from_str(&log).unwrap();
-        assert_eq!(
-            (&line["message"], &line["requestId"]),
-            (&json!("outcome"), &json!("7f"))
-        );
+        assert_eq!((&line["message"], &line["requestId"]), (&json!("outcome"), &json!("7f")));
         for (key, value) in json!(outcome).as_object().unwrap() {
             assert_eq!(&line[key], value);
         }

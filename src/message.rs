@@ -10,10 +10,10 @@
 
 use serde::Serialize;
 
-/// CloudTrail cuts `errorMessage` at 1 KB; up to three bytes less where the cut would fall inside a character.
+/// CloudTrail cuts `errorMessage` at 1 KB, which may be read as 1,000 bytes as well as 1,024.
 ///
 /// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
-const CUT_AT_BYTES: usize = 1024 - 3;
+const CUT_AT_BYTES: usize = 1_000;
 
 const SENTENCE: &str = " is not authorized to perform: ";
 
@@ -92,9 +92,9 @@ impl Cause {
     pub fn is_curable(&self) -> bool {
         match self {
             Self::Unstated => true,
-            Self::Stated {
-                denied_by, denial, ..
-            } => (*denied_by, *denial) == (DeniedBy::IdentityBasedPolicy, DenialKind::Implicit),
+            Self::Stated { denied_by, denial, .. } => {
+                (*denied_by, *denial) == (DeniedBy::IdentityBasedPolicy, DenialKind::Implicit)
+            }
             Self::Unread => false,
         }
     }
@@ -129,7 +129,7 @@ pub struct Message {
 pub enum NotOneDenial {
     /// It does not have the sentence's form.
     OtherText,
-    /// It holds the sentence, or a part of it, more than once, or it contradicts itself.
+    /// It holds the sentence, or a part of it, more than once, it contradicts itself, or nobody is named where it should.
     Ambiguous {
         /// Whether `lambda:InvokeFunction` is among the actions that it names.
         names_invoke: bool,
@@ -140,9 +140,7 @@ pub enum NotOneDenial {
 pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
     let is_cut = text.len() >= CUT_AT_BYTES || text.ends_with("...") || text.ends_with('\u{2026}');
     let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-    let ambiguous = NotOneDenial::Ambiguous {
-        names_invoke: text.contains("lambda:InvokeFunction"),
-    };
+    let ambiguous = NotOneDenial::Ambiguous { names_invoke: text.contains("lambda:InvokeFunction") };
 
     let (subject, rest) = text.split_once(SENTENCE).ok_or(NotOneDenial::OtherText)?;
     if rest.contains(SENTENCE.trim_ascii()) || rest.contains("User:") {
@@ -166,30 +164,16 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
     };
     let action = Some(unquoted(action)).filter(|action| !(is_cut && text.ends_with(action)));
     let cause = match clause(rest) {
-        Some(Clause {
-            action: Some(other), ..
-        }) if action.is_some_and(|action| !other.eq_ignore_ascii_case(action)) => {
+        Some(Clause { action: Some(other), .. })
+            if action.is_some_and(|action| !other.eq_ignore_ascii_case(action)) =>
+        {
             return Err(ambiguous);
         }
-        Some(Clause {
-            denied_by,
-            denial,
-            policy,
-            ..
-        }) => Cause::Stated {
-            denied_by,
-            denial,
-            policy,
-        },
+        Some(Clause { denied_by, denial, policy, .. }) => Cause::Stated { denied_by, denial, policy },
         None if is_neutral(rest) && !is_cut => Cause::Unstated,
         None => Cause::Unread,
     };
-    Ok(Message {
-        user,
-        action: action.map(str::to_owned),
-        resource,
-        cause,
-    })
+    Ok(Message { user, action: action.map(str::to_owned), resource, cause })
 }
 
 /// The last word before the sentence, where `User:` stands right before it.
@@ -219,11 +203,9 @@ fn clause(text: &str) -> Option<Clause> {
         explicit(rest, text.get(text.len().checked_sub(rest.len())?..)?)
     }?;
     let (clause, tail) = read;
-    // Whatever follows a clause is an authorization id or an SDK's addition. A second clause is not.
-    let one_clause = !["explicit deny", "because no", "not authorized"]
-        .iter()
-        .any(|word| tail.contains(word));
-    one_clause.then_some(clause)
+    // An authorization id or an SDK's addition may follow, but nothing that could be a second reason. After an explicit
+    // deny that makes no difference.
+    (clause.denial == DenialKind::Explicit || !speaks_of_a_reason(&tail)).then_some(clause)
 }
 
 /// `<kind> allows the <action> action`, in lower case.
@@ -249,17 +231,11 @@ fn explicit(text: &str, original: &str) -> Option<(Clause, String)> {
     }
     let mut denied_by = DeniedBy::Unstated;
     let mut tail = text;
-    if let Some((by, rest)) = text
-        .strip_prefix(" in ")
-        .map(without_article)
-        .and_then(policy_kind)
-    {
+    if let Some((by, rest)) = text.strip_prefix(" in ").map(without_article).and_then(policy_kind) {
         (denied_by, tail) = (by, rest);
         // "check for an explicit Deny in your SCPs", says AWS's page of a VPC endpoint policy transitively through one.
-        if let Some((by, rest)) = rest
-            .strip_prefix(" transitively through ")
-            .map(without_article)
-            .and_then(policy_kind)
+        if let Some((by, rest)) =
+            rest.strip_prefix(" transitively through ").map(without_article).and_then(policy_kind)
         {
             (denied_by, tail) = (by, rest);
         }
@@ -271,22 +247,11 @@ fn explicit(text: &str, original: &str) -> Option<(Clause, String)> {
         .next()
         .filter(|word| word.starts_with("arn:"))
         .map(str::to_owned);
-    Some((
-        Clause {
-            denied_by,
-            denial: DenialKind::Explicit,
-            action: None,
-            policy,
-        },
-        tail.to_owned(),
-    ))
+    Some((Clause { denied_by, denial: DenialKind::Explicit, action: None, policy }, tail.to_owned()))
 }
 
 fn without_article(text: &str) -> &str {
-    ["a ", "an ", "the "]
-        .iter()
-        .find_map(|article| text.strip_prefix(article))
-        .unwrap_or(text)
+    ["a ", "an ", "the "].iter().find_map(|article| text.strip_prefix(article)).unwrap_or(text)
 }
 
 /// The kind of policy that `text` (in lower case) begins with, and what follows it.
@@ -304,11 +269,9 @@ fn policy_kind(text: &str) -> Option<(DeniedBy, &str)> {
         ("vpc endpoint policy", DeniedBy::VpcEndpointPolicy),
         ("role trust policy", DeniedBy::RoleTrustPolicy),
     ];
-    KINDS.iter().find_map(|(name, by)| {
-        text.strip_prefix(name)
-            .filter(|rest| ends_word(rest))
-            .map(|rest| (*by, rest))
-    })
+    KINDS
+        .iter()
+        .find_map(|(name, by)| text.strip_prefix(name).filter(|rest| ends_word(rest)).map(|rest| (*by, rest)))
 }
 
 /// Whether what follows a word leaves the word as it is.
@@ -318,44 +281,26 @@ fn ends_word(rest: &str) -> bool {
 
 /// Whether the rest of a message without a clause is nothing, or only what an SDK adds: `(Service: ...)` and the like.
 fn is_neutral(rest: &str) -> bool {
-    let rest = rest
-        .trim_start_matches(['.', ',', ';', ' ', '"', '\''])
-        .to_ascii_lowercase();
-    let added = [
-        "(service:",
-        "(request",
-        "status code:",
-        "request id:",
-        "requestid:",
-        "[request",
-    ];
-    let hints = [
-        "because",
-        "explicit",
-        "deny",
-        "policy",
-        "boundary",
-        "not authorized",
-    ];
-    rest.is_empty()
-        || (added.iter().any(|added| rest.starts_with(added))
-            && !hints.iter().any(|hint| rest.contains(hint)))
+    let rest = rest.trim_start_matches(['.', ',', ';', ' ', '"', '\'', '}']).to_ascii_lowercase();
+    let added = ["(", "[", "status code:", "request id:", "requestid:", "authorization id:"];
+    rest.is_empty() || (added.iter().any(|added| rest.starts_with(added)) && !speaks_of_a_reason(&rest))
+}
+
+/// Whether `text` (in lower case) has words in it that the reason for a denial could be told with.
+fn speaks_of_a_reason(text: &str) -> bool {
+    ["because", "explicit", "deny", "denies", "policy", "boundary", "allow", "not authorized"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 fn first_word(text: &str) -> (&str, &str) {
     text.split_once(' ').unwrap_or((text, ""))
 }
 
-/// The word without a pair of quotes around it and without the sentence's full stop or comma.
+/// The word without quotes around it, and without what closes the sentence or the JSON text around it. No ARN of a
+/// function ends in one of these characters.
 fn unquoted(word: &str) -> &str {
-    let word = word.strip_suffix(['.', ',', ';']).unwrap_or(word);
-    ['"', '\'', '`']
-        .iter()
-        .find_map(|quote| {
-            word.strip_prefix(*quote)
-                .and_then(|word| word.strip_suffix(*quote))
-        })
-        .unwrap_or(word)
+    word.trim_end_matches(['.', ',', ';', '}', '"', '\'', '`']).trim_start_matches(['"', '\'', '`'])
 }
 
 #[cfg(test)]
@@ -375,11 +320,7 @@ mod tests {
         let message = parse(&with(clause)).unwrap();
         assert_eq!(message.user.as_deref(), Some(USER), "{clause}");
         assert_eq!(message.resource, Resource::Named(FUNCTION.to_owned()), "{clause}");
-        (
-            message.cause.denied_by(),
-            message.cause.denial(),
-            message.cause.is_curable(),
-        )
+        (message.cause.denied_by(), message.cause.denial(), message.cause.is_curable())
     }
 
     #[test]
@@ -428,11 +369,7 @@ mod tests {
                 " (Authorization ID: 1)",
                 "\n",
             ] {
-                assert_eq!(
-                    cause(&format!("{clause}{tail}")),
-                    (denied_by, denial, curable),
-                    "{clause}{tail}"
-                );
+                assert_eq!(cause(&format!("{clause}{tail}")), (denied_by, denial, curable), "{clause}{tail}");
             }
         }
     }
@@ -443,9 +380,7 @@ mod tests {
         let message = parse(&with(&format!(
             " with an explicit deny in a service control policy: {arn} (Service: Lambda)"
         )));
-        let Cause::Stated { policy, .. } = message.unwrap().cause else {
-            panic!("not read")
-        };
+        let Cause::Stated { policy, .. } = message.unwrap().cause else { panic!("not read") };
         assert_eq!(policy.as_deref(), Some(arn));
     }
 
@@ -456,13 +391,11 @@ mod tests {
             "",
             ".",
             " ",
-            " (Service: AWSLambda; Status Code: 403; Error Code: AccessDeniedException)",
+            "\"}",
+            " (Authorization ID: 1b2c)",
+            " (Service: AWSLambda; Error Code: AccessDeniedException)",
         ] {
-            assert_eq!(
-                cause(tail),
-                (DeniedBy::Unstated, DenialKind::Unstated, true),
-                "{tail}"
-            );
+            assert_eq!(cause(tail), (DeniedBy::Unstated, DenialKind::Unstated, true), "{tail}");
         }
     }
 
@@ -479,12 +412,10 @@ mod tests {
             " (Service: Lambda) with an explicit deny in a service control policy",
             " because no identity-based policy allows the lambda:InvokeFunction action with an explicit deny",
             " (Service: Lambda; denied by an explicit rule)",
+            " because no identity-based policy allows the lambda:InvokeFunction action and no permissions boundary allows it",
+            " because no identity-based policy allows the lambda:InvokeFunction action, and something denies it",
         ] {
-            assert_eq!(
-                cause(tail),
-                (DeniedBy::Unstated, DenialKind::Unstated, false),
-                "{tail}"
-            );
+            assert_eq!(cause(tail), (DeniedBy::Unstated, DenialKind::Unstated, false), "{tail}");
         }
     }
 
@@ -539,7 +470,7 @@ mod tests {
                 Resource::Missing => panic!("{text}"),
             }
         }
-        // A message of just that length that is complete keeps its clause.
+        // A message of that length that is complete keeps its clause.
         let exact = whole(1024 - length, clause);
         assert_eq!(exact.len(), 1024);
         assert!(parse(&exact).unwrap().cause.is_curable());
@@ -562,9 +493,7 @@ mod tests {
         assert_eq!(parse(&format!("User: {USER} {one}")), ambiguous);
         assert_eq!(parse(&format!("{one} User: {USER}")), ambiguous);
         assert_eq!(
-            parse(&with(
-                " because no identity-based policy allows the lambda:InvokeFunctionUrl action"
-            )),
+            parse(&with(" because no identity-based policy allows the lambda:InvokeFunctionUrl action")),
             ambiguous
         );
         assert_eq!(parse("Access denied"), Err(NotOneDenial::OtherText));

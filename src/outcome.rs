@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// The policy was written, and read back.
@@ -34,6 +34,8 @@ pub enum OutcomeKind {
 pub enum NoticeState {
     /// SNS took the notice.
     Published,
+    /// It repeats what was told inside the quiet interval.
+    Suppressed,
     /// There is nothing to tell.
     None,
 }
@@ -43,6 +45,11 @@ pub enum NoticeState {
 pub enum Verdict {
     /// It was decided to grant.
     Grant(Granted),
+    /// It was granted long enough before, and denied again.
+    StillDenied {
+        /// Whether it is our own statement that lists the function itself.
+        is_listed: bool,
+    },
     /// It was refused before IAM was asked.
     Refused(Refusal),
     /// It is not our business.
@@ -87,8 +94,10 @@ impl Outcome {
     /// Puts together what is known of the event and how its way ended.
     pub fn new(facts: &Facts, verdict: &Verdict, rule: Option<&str>) -> Self {
         let (outcome, reason) = match verdict {
-            Verdict::Grant(Granted::Written) => (OutcomeKind::Granted, None),
-            Verdict::Grant(Granted::Already { .. }) => (OutcomeKind::AlreadyGranted, None),
+            Verdict::Grant(Granted::Written { .. }) => (OutcomeKind::Granted, None),
+            Verdict::Grant(Granted::Already { .. }) | Verdict::StillDenied { .. } => {
+                (OutcomeKind::AlreadyGranted, None)
+            }
             Verdict::Grant(Granted::WouldWrite) => (OutcomeKind::WouldGrant, None),
             Verdict::Grant(Granted::Refused(refusal)) | Verdict::Refused(refusal) => {
                 (OutcomeKind::Refused, Some(refusal.reason))
@@ -125,7 +134,7 @@ fn summary(facts: &Facts, verdict: &Verdict) -> String {
     let (who, what) = (who(facts), what(facts));
     match verdict {
         Verdict::Refused(Refusal { why, .. }) if is_nameless => format!("The event is refused: {why}."),
-        Verdict::Grant(Granted::Written) => {
+        Verdict::Grant(Granted::Written { .. }) => {
             format!("{who} may invoke {what} now: it was added to {POLICY_NAME}.")
         }
         Verdict::Grant(Granted::Already { .. }) => {
@@ -137,7 +146,10 @@ fn summary(facts: &Facts, verdict: &Verdict) -> String {
         Verdict::Grant(Granted::Refused(Refusal { why, .. })) | Verdict::Refused(Refusal { why, .. }) => {
             format!("{who} was denied {what}, and is not granted it: {why}.")
         }
-        Verdict::Ignored(Refusal { why, .. }) => format!("The event is no denied invoke: {why}."),
+        Verdict::StillDenied { .. } => {
+            format!("{who} is denied {what} although {POLICY_NAME} covers it: another layer denies.")
+        }
+        Verdict::Ignored(Refusal { why, .. }) => format!("Nothing to do: {why}."),
     }
 }
 
@@ -154,10 +166,7 @@ pub(crate) fn who(facts: &Facts) -> String {
 
 /// The function's name, or what there is instead.
 pub(crate) fn what(facts: &Facts) -> &str {
-    facts
-        .function
-        .as_ref()
-        .map_or("an unnamed function", |function| function.name())
+    facts.function.as_ref().map_or("an unnamed function", |function| function.name())
 }
 
 /// The text by which JSON knows a value, such as `already_granted`.

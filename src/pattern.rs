@@ -31,11 +31,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
             }
         }
     }
-    pattern
-        .get(at..)
-        .unwrap_or_default()
-        .iter()
-        .all(|&byte| byte == b'*')
+    pattern.get(at..).unwrap_or_default().iter().all(|&byte| byte == b'*')
 }
 
 /// Whether `text` holds a wildcard.

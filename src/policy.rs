@@ -26,40 +26,62 @@ pub enum Merge {
         /// Whether it is our own statement that lists the function itself.
         is_listed: bool,
     },
-    /// This document in place of the one that is there.
-    Write(String),
+    /// A document in place of the one that is there.
+    Write {
+        /// The document.
+        document: String,
+        /// The resources in it that our own statement did not list before.
+        added: Vec<String>,
+    },
 }
 
 /// Adds `function` to `document`, the policy that is there.
 ///
 /// The error says why the document is left alone.
 pub fn merge(document: Option<&str>, function: &FunctionArn) -> Result<Merge, String> {
+    let pair = function.resource_pair();
     let Some(text) = document else {
-        return Ok(Merge::Write(first_document(function)));
+        return Ok(Merge::Write { document: first_document(&pair), added: pair.into() });
     };
     let document = PolicyDocument::parse(text)?;
-    let pair = function.resource_pair();
     if document.covers(&pair) {
-        return Ok(Merge::Covered {
-            is_listed: document.lists(&pair),
-        });
+        return Ok(Merge::Covered { is_listed: pair.iter().all(|resource| document.lists(resource)) });
     }
-    Ok(Merge::Write(document.with(&pair)))
+    let added = pair.iter().filter(|resource| !document.lists(resource)).cloned().collect();
+    Ok(Merge::Write { document: document.with(&pair), added })
+}
+
+/// `document` with our own statements made shorter: each resource once, and none that another one of the same statement
+/// covers. What is granted stays the same. A document that cannot be understood stays as it is.
+pub fn fold(document: &str) -> String {
+    let Ok(parsed) = PolicyDocument::parse(document) else {
+        return document.to_owned();
+    };
+    let statements = parsed.statements.iter().map(|statement| match statement.our_resources() {
+        Some(listed) => statement.object.text_with("Resource", &json!(folded(listed)).to_string()),
+        None => statement.text.get().to_owned(),
+    });
+    parsed.text_with(statements.collect())
+}
+
+fn folded(listed: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(listed.len());
+    for resource in listed {
+        if !kept.iter().any(|other| *other == resource || resource_covers(other, &resource)) {
+            kept.retain(|other| !resource_covers(&resource, other));
+            kept.push(resource);
+        }
+    }
+    kept
 }
 
 /// The document where there was none: one statement for one function.
-fn first_document(function: &FunctionArn) -> String {
-    format!(
-        r#"{{"Version":"2012-10-17","Statement":[{}]}}"#,
-        first_statement(&function.resource_pair())
-    )
+fn first_document(pair: &[String; 2]) -> String {
+    format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, first_statement(pair))
 }
 
 fn first_statement(pair: &[String; 2]) -> String {
-    format!(
-        r#"{{"Effect":"Allow","Action":["{ACTION}"],"Resource":{}}}"#,
-        json!(pair)
-    )
+    format!(r#"{{"Effect":"Allow","Action":["{ACTION}"],"Resource":{}}}"#, json!(pair))
 }
 
 /// A policy document of which every part keeps its text.
@@ -78,28 +100,17 @@ impl<'a> PolicyDocument<'a> {
             Ok(texts) => (texts, true),
             Err(_) => (vec![statement], false),
         };
-        let statements = texts
-            .into_iter()
-            .map(|text| {
-                Statement::parse(text).map_err(|error| format!("a statement cannot be read: {error}"))
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            object,
-            statements,
-            is_list,
-        })
+        let statements = texts.into_iter().map(Statement::parse).collect::<Result<_, _>>()?;
+        Ok(Self { object, statements, is_list })
     }
 
     fn covers(&self, pair: &[String; 2]) -> bool {
-        pair.iter()
-            .all(|resource| self.statements.iter().any(|statement| statement.covers(resource)))
+        pair.iter().all(|resource| self.statements.iter().any(|statement| statement.covers(resource)))
     }
 
-    /// Whether a statement of ours lists the pair itself.
-    fn lists(&self, pair: &[String; 2]) -> bool {
-        let mut ours = self.statements.iter().filter_map(Statement::our_resources);
-        ours.any(|listed| pair.iter().all(|resource| listed.contains(resource)))
+    /// Whether a statement of ours lists the resource itself.
+    fn lists(&self, resource: &String) -> bool {
+        self.statements.iter().filter_map(Statement::our_resources).any(|listed| listed.contains(resource))
     }
 
     /// The document with the pair in the first statement of ours, or in a new one.
@@ -118,10 +129,14 @@ impl<'a> PolicyDocument<'a> {
         if !is_added {
             statements.push(first_statement(pair));
         }
+        self.text_with(statements)
+    }
+
+    /// The document's text with other statements, in the form of `Statement` that it has, as far as that goes.
+    fn text_with(&self, statements: Vec<String>) -> String {
         let list = statements.join(",");
         let keeps_form = !self.is_list && statements.len() == 1;
-        self.object
-            .text_with("Statement", &if keeps_form { list } else { format!("[{list}]") })
+        self.object.text_with("Statement", &if keeps_form { list } else { format!("[{list}]") })
     }
 }
 
@@ -133,21 +148,25 @@ struct Statement<'a> {
 }
 
 impl<'a> Statement<'a> {
-    fn parse(text: &'a RawValue) -> Result<Self, serde_json::Error> {
+    fn parse(text: &'a RawValue) -> Result<Self, String> {
         // Reading it as a value finds out whether it is too deep, or holds what no value can hold.
-        read::<Value>(text.get())?;
-        Ok(Self {
-            text,
-            object: read(text.get())?,
-        })
+        let object = read::<Value>(text.get()).and_then(|_| read::<Object<'a>>(text.get()));
+        let object = object.map_err(|error| format!("a statement cannot be read: {error}"))?;
+        let effect = object.texts("Effect");
+        if !effect.is_some_and(|effect| effect == ["Allow"] || effect == ["Deny"]) {
+            return Err("a statement has neither the Effect Allow nor Deny".to_owned());
+        }
+        for key in ["Action", "NotAction", "Resource", "NotResource"] {
+            if object.get(key).is_some() && object.texts(key).is_none() {
+                return Err(format!("the {key} of a statement is neither a text nor a list of texts"));
+            }
+        }
+        Ok(Self { text, object })
     }
 
     /// Whether it is an `Allow` that says nothing but `Effect`, `Action`, `Resource` and perhaps `Sid`.
     fn is_plain_allow(&self) -> bool {
-        self.object
-            .0
-            .iter()
-            .all(|(key, _)| ["Effect", "Action", "Resource", "Sid"].contains(&key.as_str()))
+        self.object.0.iter().all(|(key, _)| ["Effect", "Action", "Resource", "Sid"].contains(&key.as_str()))
             && self.object.texts("Effect") == Some(vec!["Allow".to_owned()])
     }
 
@@ -157,20 +176,25 @@ impl<'a> Statement<'a> {
         self.object.texts("Resource")
     }
 
-    /// Whether it allows our action on `resource`, of which a final `*` stands for every qualifier.
+    /// Whether it allows our action on `resource`, of which a final `*` stands for every qualifier, on no condition.
     ///
     /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>.
     fn covers(&self, resource: &str) -> bool {
-        let (Some(actions), Some(resources)) = (self.object.texts("Action"), self.object.texts("Resource"))
-        else {
-            return false;
-        };
+        let is_known =
+            |key: &str| ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource"].contains(&key);
         let action = ACTION.to_ascii_lowercase();
-        self.is_plain_allow()
-            && actions
-                .iter()
-                .any(|pattern| pattern::matches(&pattern.to_ascii_lowercase(), &action))
-            && resources.iter().any(|pattern| resource_covers(pattern, resource))
+        let matches_action = |pattern: &String| pattern::matches(&pattern.to_ascii_lowercase(), &action);
+        let some = |key: &str, test: &dyn Fn(&String) -> bool| {
+            self.object.texts(key).is_some_and(|texts| texts.iter().any(test))
+        };
+        let none = |key: &str, test: &dyn Fn(&String) -> bool| {
+            self.object.texts(key).is_some_and(|texts| !texts.iter().any(test))
+        };
+        self.object.0.iter().all(|(key, _)| is_known(key))
+            && self.object.texts("Effect") == Some(vec!["Allow".to_owned()])
+            && (some("Action", &matches_action) || none("NotAction", &matches_action))
+            && (some("Resource", &|pattern| resource_covers(pattern, resource))
+                || none("NotResource", &|pattern| may_meet(pattern, resource)))
     }
 
     fn with(&self, mut listed: Vec<String>, pair: &[String; 2]) -> String {
@@ -191,14 +215,20 @@ fn resource_covers(pattern: &str, resource: &str) -> bool {
     if pattern.contains("${") {
         return false;
     }
-    let (patterns, parts): (Vec<_>, Vec<_>) = (
-        pattern.splitn(6, ':').collect(),
-        resource.splitn(6, ':').collect(),
-    );
+    let (patterns, parts): (Vec<_>, Vec<_>) =
+        (pattern.splitn(6, ':').collect(), resource.splitn(6, ':').collect());
     patterns.len() == parts.len()
         && patterns.iter().zip(parts).all(|(pattern, part)| pattern::matches(pattern, part))
         // A wildcard is not allowed where the service stands.
         && patterns.get(2).is_some_and(|service| !pattern::has_wildcard(service))
+}
+
+/// Whether the `NotResource` entry `pattern` may match something that `resource` stands for. Up to their first wildcards
+/// one of them then begins like the other.
+fn may_meet(pattern: &str, resource: &str) -> bool {
+    let fixed = |text: &str| text.split(['*', '?', '$']).next().unwrap_or_default().to_owned();
+    let (pattern, resource) = (fixed(pattern), fixed(resource));
+    pattern.starts_with(&resource) || resource.starts_with(&pattern)
 }
 
 /// A JSON object of which every value keeps its text. A key that stands twice is refused: which one counts, only IAM knows.
@@ -207,18 +237,13 @@ struct Object<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Object<'a> {
     fn get(&self, key: &str) -> Option<&'a RawValue> {
-        self.0
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| *value)
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
     }
 
     /// The texts under `key`: one, or a list of them.
     fn texts(&self, key: &str) -> Option<Vec<String>> {
         let text = self.get(key)?.get();
-        read::<Vec<String>>(text)
-            .or_else(|_| read::<String>(text).map(|one| vec![one]))
-            .ok()
+        read::<Vec<String>>(text).or_else(|_| read::<String>(text).map(|one| vec![one])).ok()
     }
 
     /// The object's text with another text under `key`.

@@ -96,9 +96,7 @@ impl Principal {
     /// <https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html>.
     pub fn is_protected(&self) -> bool {
         self.kind == PrincipalKind::Role
-            && ["/aws-service-role/", "/aws-reserved/"]
-                .iter()
-                .any(|path| self.path.starts_with(path))
+            && ["/aws-service-role/", "/aws-reserved/"].iter().any(|path| self.path.starts_with(path))
     }
 
     /// Whether both name one principal. A role's name is unique in its account whatever its path, and IAM tells names
@@ -113,13 +111,7 @@ impl Principal {
 /// The whole ARN, path included.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            partition,
-            account,
-            path,
-            name,
-        } = self;
+        let Self { kind, partition, account, path, name } = self;
         write!(f, "arn:{partition}:iam::{account}:{}{path}{name}", kind.as_str())
     }
 }
@@ -145,11 +137,7 @@ impl<'a> RoleSession<'a> {
             && !arn.account.is_empty()
             && is_name(role_name)
             && is_name(session);
-        well_formed.then_some(Self {
-            partition: arn.partition,
-            account: arn.account,
-            role_name,
-        })
+        well_formed.then_some(Self { partition: arn.partition, account: arn.account, role_name })
     }
 
     /// Whether it is a session of `role`.
@@ -163,9 +151,7 @@ impl<'a> RoleSession<'a> {
 /// Names of users, roles and sessions: `[\w+=,.@-]{1,64}`.
 fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
 }
 
 /// A path: `/`, or printable ASCII between two slashes, up to 512 characters.
@@ -189,21 +175,9 @@ mod tests {
     #[test]
     fn the_path_is_no_part_of_the_name() {
         for (arn, path, name) in [
-            (
-                "arn:aws:iam::281502313273:user/remotion_user",
-                "/",
-                "remotion_user",
-            ),
-            (
-                "arn:aws:iam::281502313273:user/media/eu/remotion_user",
-                "/media/eu/",
-                "remotion_user",
-            ),
-            (
-                "arn:aws-cn:iam::281502313273:role/service-role/a+=,.@-_",
-                "/service-role/",
-                "a+=,.@-_",
-            ),
+            ("arn:aws:iam::281502313273:user/remotion_user", "/", "remotion_user"),
+            ("arn:aws:iam::281502313273:user/media/eu/remotion_user", "/media/eu/", "remotion_user"),
+            ("arn:aws-cn:iam::281502313273:role/service-role/a+=,.@-_", "/service-role/", "a+=,.@-_"),
             ("arn:aws:iam::281502313273:role/a:b*/c", "/a:b*/", "c"),
         ] {
             let principal = Principal::parse(arn).unwrap();

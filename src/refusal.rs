@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 /// Why an event was refused or ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Refused: no rule matches.
@@ -50,9 +50,6 @@ pub struct Refusal {
 impl Refusal {
     /// Puts both together.
     pub fn new(reason: Reason, why: impl Into<String>) -> Self {
-        Self {
-            reason,
-            why: why.into(),
-        }
+        Self { reason, why: why.into() }
     }
 }

@@ -1,14 +1,15 @@
 //! Text that somebody else wrote, made fit to be shown.
 //!
 //! Session names, user agents and whole messages are chosen by callers. Shown in a mail, a chat or a log they must stay
-//! inside their line and their field, so only printable ASCII is left as it is.
+//! inside their line, their field and their quotes, so only printable ASCII without the backtick is left as it is.
 
 /// `text` on one line of printable ASCII: anything else as `\u{...}`, and what exceeds `max` characters cut off.
 pub fn one_line(text: &str, max: usize) -> String {
     let mut line = String::with_capacity(text.len().min(max));
     for character in text.chars() {
         let escaped = character.escape_unicode();
-        let is_plain = character == ' ' || character.is_ascii_graphic();
+        // A backtick would end the quotes that such text is shown in.
+        let is_plain = character == ' ' || (character.is_ascii_graphic() && character != '`');
         let width = if is_plain { 1 } else { escaped.len() };
         if line.len() + width > max {
             // The line is ASCII, so that truncating it cannot split a character.
@@ -31,23 +32,14 @@ mod tests {
 
     #[test]
     fn nothing_breaks_out_of_its_line() {
-        for text in [
-            "a\nb",
-            "a\r\nb",
-            "a\u{85}b",
-            "a\u{2028}b",
-            "a\u{202e}b",
-            "a\u{1b}[31mb",
-            "a\0b",
-            "\u{e9}",
-        ] {
+        for text in
+            ["a\nb", "a\r\nb", "a\u{85}b", "a\u{2028}b", "a\u{202e}b", "a\u{1b}[31mb", "a\0b", "\u{e9}"]
+        {
             let line = one_line(text, 100);
-            assert!(
-                line.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()),
-                "{line}"
-            );
+            assert!(line.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{line}");
         }
         assert_eq!(one_line("a\nb", 100), "a\\u{a}b");
+        assert_eq!(one_line("a`b", 100), "a\\u{60}b");
         assert_eq!(one_line("as it is: \"x\" {y}", 100), "as it is: \"x\" {y}");
     }
 

@@ -1,24 +1,23 @@
 //! The commands that take one grant back: for a shell with the AWS CLI and Python 3, such as AWS CloudShell.
 //!
-//! They take out the one function and leave every other statement and function as it is at that time, which may be much
+//! They take out what the grant added and leave every other statement and function as it is at that time, which may be much
 //! later; the policy is deleted only when nothing is left in it. All that goes into them was checked to be free of
 //! anything that a shell or Python would take for its own.
 
-use crate::arn::FunctionArn;
 use crate::denial::ACTION;
 use crate::policy::POLICY_NAME;
 use crate::principal::Principal;
+use serde_json::json;
 
 /// What the second command writes where no statement is left. Not an empty file: that is what a failed read leaves, and a
 /// failed read must not end in a deletion.
 const NOTHING_LEFT: &str = "nothing-left";
 
-/// The commands, to be run in this order in one directory.
-pub fn commands(principal: &Principal, function: &FunctionArn) -> Vec<String> {
+/// The commands that take `resources` out of the policy of `principal`, to be run in this order in one directory.
+pub fn commands(principal: &Principal, resources: &[String]) -> Vec<String> {
     let kind = principal.kind().as_str();
-    let of = format!("--{kind}-name {} --policy-name {POLICY_NAME}", principal.name());
+    let of = format!("--{kind}-name={} --policy-name={POLICY_NAME}", principal.name());
     let file = format!("{POLICY_NAME}.json");
-    let [unqualified, qualified] = function.resource_pair();
     let take_out = [
         "import json".to_owned(),
         format!("f = \"{file}\""),
@@ -28,7 +27,7 @@ pub fn commands(principal: &Principal, function: &FunctionArn) -> Vec<String> {
             "ours = lambda s: s.get(\"Effect\") == \"Allow\" and many(s.get(\"Action\")) == [\"{ACTION}\"] and \
              set(s) <= {{\"Sid\", \"Effect\", \"Action\", \"Resource\"}}"
         ),
-        format!("keep = lambda r: r not in (\"{unqualified}\", \"{qualified}\")"),
+        format!("keep = lambda r: r not in {}", json!(resources)),
         "s = [dict(x, Resource=list(filter(keep, many(x[\"Resource\"])))) if ours(x) else x \
          for x in many(p[\"Statement\"])]"
             .to_owned(),
@@ -48,14 +47,15 @@ pub fn commands(principal: &Principal, function: &FunctionArn) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arn::FunctionArn;
 
     #[test]
     fn names_are_friendly_and_the_shell_finds_nothing_of_its_own() {
         let function = FunctionArn::parse("arn:aws:lambda:us-east-1:281502313273:function:fn").unwrap();
         let role = Principal::parse("arn:aws:iam::281502313273:role/a'$(x)/render+=,.@-_").unwrap();
-        let commands = commands(&role, &function);
+        let commands = commands(&role, &function.resource_pair());
         assert!(commands[0].starts_with(
-            "aws iam get-role-policy --role-name render+=,.@-_ --policy-name LambdaInvokePermission "
+            "aws iam get-role-policy --role-name=render+=,.@-_ --policy-name=LambdaInvokePermission "
         ));
         for command in commands {
             assert!(!command.contains(['$', '`', '\\', '\n', '!']), "{command}");

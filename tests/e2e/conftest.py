@@ -58,12 +58,8 @@ def start(account, calls):
     return start
 
 
-@pytest.fixture(scope="session")
-def session_function(the_account, the_proxy):
-    with runtime_api.function(BINARY, the_account.environment(endpoint=the_proxy.endpoint)) as function:
-        yield function
-
-
 @pytest.fixture
-def function(session_function, account, calls):
-    return session_function
+def function(start):
+    """One that tells everything: what it remembers of a test must not silence the next."""
+    with start(NOTICE_INTERVAL="0") as function:
+        yield function

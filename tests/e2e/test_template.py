@@ -149,7 +149,8 @@ def test_the_pattern_lets_through_what_the_function_does_not_ignore(translated, 
 
 
 def test_the_role_may_do_what_the_code_does_and_no_more(template):
-    calls = r"\.(get_user_policy|put_user_policy|get_role_policy|put_role_policy|publish|get_parameter)\(\)"
+    policies = "(?:get|put)_(?:user|role)_policy|list_(?:user|role)_policies"
+    calls = rf"\.({policies}|publish|get_parameter)\(\)"
     services = {"publish": "sns", "get_parameter": "ssm"}
     code = "".join(source(path.name) for path in (ROOT / "src").glob("*.rs"))
     called = set()

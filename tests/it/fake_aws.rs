@@ -3,6 +3,8 @@
 
 use aws_sdk_iam::operation::get_role_policy::{GetRolePolicyError, GetRolePolicyOutput};
 use aws_sdk_iam::operation::get_user_policy::{GetUserPolicyError, GetUserPolicyOutput};
+use aws_sdk_iam::operation::list_role_policies::ListRolePoliciesOutput;
+use aws_sdk_iam::operation::list_user_policies::ListUserPoliciesOutput;
 use aws_sdk_iam::operation::put_role_policy::{PutRolePolicyError, PutRolePolicyOutput};
 use aws_sdk_iam::operation::put_user_policy::{PutUserPolicyError, PutUserPolicyOutput};
 use aws_sdk_iam::types::error::NoSuchEntityException;
@@ -31,18 +33,10 @@ pub(crate) const OWN_FUNCTION: &str =
 /// A call that was made, with what it sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Call {
-    Get {
-        principal: String,
-        policy: String,
-    },
-    Put {
-        principal: String,
-        policy: String,
-        document: Value,
-    },
-    GetParameter {
-        name: String,
-    },
+    Get { principal: String, policy: String },
+    Put { principal: String, policy: String, document: Value },
+    List { principal: String },
+    GetParameter { name: String },
 }
 
 /// A message that was published.
@@ -66,6 +60,8 @@ pub(crate) struct State {
     pub(crate) faults: VecDeque<(&'static str, &'static str, &'static str)>,
     /// How many reads are still answered as they were before the first write.
     pub(crate) stale_reads: usize,
+    /// How many characters other inline policies take, besides ours.
+    pub(crate) other_usage: usize,
     /// The policy as it was before the first write.
     pub(crate) before: Option<(String, Option<String>)>,
 }
@@ -82,6 +78,9 @@ impl State {
             principal: principal.to_owned(),
             policy: policy.unwrap_or_default().to_owned(),
         });
+        if policy == Some("Other") {
+            return Some(" ".repeat(self.other_usage) + &"x".repeat(self.other_usage));
+        }
         let current = self.policies.get(principal).cloned();
         let document = match &self.before {
             Some((of, before)) if of == principal && self.stale_reads > 0 => {
@@ -91,6 +90,12 @@ impl State {
             _ => current,
         }?;
         Some(utf8_percent_encode(&document, NON_ALPHANUMERIC).to_string())
+    }
+
+    fn list(&mut self, principal: &str) -> Vec<String> {
+        self.calls.push(Call::List { principal: principal.to_owned() });
+        let ours = self.policies.contains_key(principal).then(|| "LambdaInvokePermission".to_owned());
+        ours.into_iter().chain((self.other_usage > 0).then(|| "Other".to_owned())).collect()
     }
 
     fn write(&mut self, principal: &str, policy: Option<&str>, document: Option<&str>) {
@@ -112,31 +117,26 @@ pub(crate) struct FakeAws(pub(crate) Arc<Mutex<State>>);
 impl FakeAws {
     pub(crate) fn with_policy(principal: &str, document: &str) -> Self {
         let aws = Self::default();
-        aws.0
-            .lock()
-            .unwrap()
-            .policies
-            .insert(principal.to_owned(), document.to_owned());
+        aws.0.lock().unwrap().policies.insert(principal.to_owned(), document.to_owned());
         aws
     }
 
     pub(crate) fn fail(&self, operation: &'static str, code: &'static str, message: &'static str) {
-        self.0
-            .lock()
-            .unwrap()
-            .faults
-            .push_back((operation, code, message));
+        self.0.lock().unwrap().faults.push_back((operation, code, message));
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.0.lock().unwrap().calls.clone()
     }
 
+    /// The calls that read or write our policy.
+    pub(crate) fn policy_calls(&self) -> Vec<Call> {
+        let is_ours = |call: &Call| matches!(call, Call::Get { policy, .. } | Call::Put { policy, .. } if policy == "LambdaInvokePermission");
+        self.calls().into_iter().filter(is_ours).collect()
+    }
+
     pub(crate) fn puts(&self) -> usize {
-        self.calls()
-            .iter()
-            .filter(|call| matches!(call, Call::Put { .. }))
-            .count()
+        self.calls().iter().filter(|call| matches!(call, Call::Put { .. })).count()
     }
 
     pub(crate) fn policy(&self, principal: &str) -> Option<Value> {
@@ -150,25 +150,15 @@ impl FakeAws {
 
     pub(crate) fn remediator(&self, variables: &[(&str, &str)]) -> Remediator {
         let config = Config::read(|name| {
-            let all = [
-                ("ALLOWLIST", ALLOWLIST),
-                ("TOPIC_ARN", TOPIC),
-                ("OWN_ROLE_ARN", OWN_ROLE),
-            ];
+            let all = [("ALLOWLIST", ALLOWLIST), ("TOPIC_ARN", TOPIC), ("OWN_ROLE_ARN", OWN_ROLE)];
             let mut found = variables.iter().chain(&all);
-            found
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
+            found.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         });
         Remediator::new(config.unwrap(), self.clients())
     }
 
     pub(crate) fn clients(&self) -> Clients {
-        Clients {
-            iam: self.iam(),
-            sns: self.sns(),
-            ssm: self.ssm(),
-        }
+        Clients { iam: self.iam(), sns: self.sns(), ssm: self.ssm() }
     }
 
     fn iam(&self) -> aws_sdk_iam::Client {
@@ -221,6 +211,20 @@ impl FakeAws {
             }
         });
         let state = Arc::clone(&self.0);
+        let list_user = mock!(aws_sdk_iam::Client::list_user_policies).then_compute_response(move |input| {
+            let names = state.lock().unwrap().list(&format!("user/{}", input.user_name().unwrap()));
+            MockResponse::Output(
+                ListUserPoliciesOutput::builder().set_policy_names(Some(names)).build().unwrap(),
+            )
+        });
+        let state = Arc::clone(&self.0);
+        let list_role = mock!(aws_sdk_iam::Client::list_role_policies).then_compute_response(move |input| {
+            let names = state.lock().unwrap().list(&format!("role/{}", input.role_name().unwrap()));
+            MockResponse::Output(
+                ListRolePoliciesOutput::builder().set_policy_names(Some(names)).build().unwrap(),
+            )
+        });
+        let state = Arc::clone(&self.0);
         let put_user = mock!(aws_sdk_iam::Client::put_user_policy).then_compute_response(move |input| {
             let mut state = state.lock().unwrap();
             if let Some(error) = state.fault("PutUserPolicy") {
@@ -243,7 +247,7 @@ impl FakeAws {
         mock_client!(
             aws_sdk_iam,
             RuleMode::MatchAny,
-            [&get_user, &get_role, &put_user, &put_role]
+            [&get_user, &get_role, &list_user, &list_role, &put_user, &put_role]
         )
     }
 
@@ -276,9 +280,7 @@ impl FakeAws {
             if let Some(error) = state.fault("GetParameter") {
                 return MockResponse::Error(GetParameterError::generic(error));
             }
-            state.calls.push(Call::GetParameter {
-                name: input.name().unwrap().to_owned(),
-            });
+            state.calls.push(Call::GetParameter { name: input.name().unwrap().to_owned() });
             let parameter = Parameter::builder().set_value(state.parameter.clone()).build();
             MockResponse::Output(GetParameterOutput::builder().parameter(parameter).build())
         });
@@ -298,7 +300,5 @@ pub(crate) async fn invoke_as(
 ) -> Result<Outcome, HandlerError> {
     let mut context = Context::default();
     context.invoked_function_arn = invoked_function_arn.to_owned();
-    remediator
-        .handle(LambdaEvent::new(Payload::from_slice(payload), context))
-        .await
+    remediator.handle(LambdaEvent::new(Payload::from_slice(payload), context)).await
 }

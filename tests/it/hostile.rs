@@ -21,16 +21,12 @@ fn sentence(user: &str, function: &str) -> String {
 
 async fn reason(event: &Value) -> Value {
     let aws = FakeAws::default();
-    let reply = json!(
-        invoke(&aws.remediator(&[]), event.to_string().as_bytes())
-            .await
-            .unwrap()
-    );
+    let reply = json!(invoke(&aws.remediator(&[]), event.to_string().as_bytes()).await.unwrap());
     assert_eq!(aws.calls(), [], "{reply}");
     reply["reason"].clone()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn texts_that_aim_at_a_wider_grant_are_refused() {
     let wide = |name: &str| format!("arn:aws:lambda:us-east-1:281502313273:function:{name}");
     for (message, expected) in [
@@ -39,61 +35,25 @@ async fn texts_that_aim_at_a_wider_grant_are_refused() {
         (sentence(USER, &wide("ffmpeg-*")), "untrusted_resource"),
         (sentence(USER, &wide("ffmpeg-clip-cutte?")), "untrusted_resource"),
         (sentence(USER, &wide("${aws:username}")), "untrusted_resource"),
-        (
-            sentence(USER, &wide("ffmpeg-clip-cutter:*")),
-            "untrusted_resource",
-        ),
-        (
-            sentence(USER, &wide("ffmpeg\u{2010}clip-cutter")),
-            "untrusted_resource",
-        ),
+        (sentence(USER, &wide("ffmpeg-clip-cutter:*")), "untrusted_resource"),
+        (sentence(USER, &wide("ffmpeg\u{2010}clip-cutter")), "untrusted_resource"),
         (sentence(USER, &format!("{FUNCTION}\",\"*")), "untrusted_resource"),
+        (sentence(USER, &format!("{FUNCTION}-other")), "contradictory_event"),
         (
-            sentence(USER, &format!("{FUNCTION}-other")),
+            sentence(USER, "arn:aws:lambda:us-east-1:111122223333:function:ffmpeg-clip-cutter"),
             "contradictory_event",
         ),
+        (sentence("arn:aws:iam::281502313273:user/Remotion_User", FUNCTION), "contradictory_event"),
+        (sentence("arn:aws:iam::281502313273:user/remotion_user2", FUNCTION), "contradictory_event"),
+        (sentence("arn:aws:iam::281502313273:user/remotion_us\u{435}r", FUNCTION), "contradictory_event"),
+        (sentence("arn:aws:iam::281502313273:role/remotion_user", FUNCTION), "contradictory_event"),
+        (format!("{} {}", sentence(USER, FUNCTION), sentence(USER, FUNCTION)), "contradictory_event"),
         (
-            sentence(
-                USER,
-                "arn:aws:lambda:us-east-1:111122223333:function:ffmpeg-clip-cutter",
-            ),
+            format!("User: {USER} {}", sentence("arn:aws:iam::281502313273:user/x", FUNCTION)),
             "contradictory_event",
         ),
-        (
-            sentence("arn:aws:iam::281502313273:user/Remotion_User", FUNCTION),
-            "contradictory_event",
-        ),
-        (
-            sentence("arn:aws:iam::281502313273:user/remotion_user2", FUNCTION),
-            "contradictory_event",
-        ),
-        (
-            sentence("arn:aws:iam::281502313273:user/remotion_us\u{435}r", FUNCTION),
-            "contradictory_event",
-        ),
-        (
-            sentence("arn:aws:iam::281502313273:role/remotion_user", FUNCTION),
-            "contradictory_event",
-        ),
-        (
-            format!("{} {}", sentence(USER, FUNCTION), sentence(USER, FUNCTION)),
-            "contradictory_event",
-        ),
-        (
-            format!(
-                "User: {USER} {}",
-                sentence("arn:aws:iam::281502313273:user/x", FUNCTION)
-            ),
-            "contradictory_event",
-        ),
-        (
-            sentence(USER, &format!("{FUNCTION}\n{FUNCTION}-other")),
-            "not_identity_based",
-        ),
-        (
-            sentence(USER, FUNCTION).replace("because no", "because no \u{200b}"),
-            "not_identity_based",
-        ),
+        (sentence(USER, &format!("{FUNCTION}\n{FUNCTION}-other")), "not_identity_based"),
+        (sentence(USER, FUNCTION).replace("because no", "because no \u{200b}"), "not_identity_based"),
     ] {
         let mut event = base();
         event["detail"]["errorMessage"] = json!(message);
@@ -101,7 +61,7 @@ async fn texts_that_aim_at_a_wider_grant_are_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn names_that_only_resemble_a_listed_one_are_not_listed() {
     for arn in [
         "arn:aws:iam::281502313273:user/Remotion_user",
@@ -126,17 +86,11 @@ async fn names_that_only_resemble_a_listed_one_are_not_listed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_name_never_decides() {
     let role = include_bytes!("../../events/session-named-like-another-role.json");
     let mut event: Value = serde_json::from_slice(role).unwrap();
-    for session in [
-        "render-worker",
-        "role.render-worker",
-        "x@render-worker",
-        "arn",
-        "remotion_user",
-    ] {
+    for session in ["render-worker", "role.render-worker", "x@render-worker", "arn", "remotion_user"] {
         let arn = format!("arn:aws:sts::281502313273:assumed-role/intern/{session}");
         event["detail"]["userIdentity"]["arn"] = json!(arn);
         event["detail"]["errorMessage"] = json!(sentence(&arn, FUNCTION));
@@ -149,7 +103,7 @@ async fn a_session_name_never_decides() {
     assert_eq!(reason(&event).await, "contradictory_event");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn text_for_a_mail_stays_in_its_line() {
     let mut event = base();
     let text = "x\r\nSubject: y\n\nOutcome           granted\u{2028}\u{202e}\0\u{1b}[2J";
@@ -158,51 +112,26 @@ async fn text_for_a_mail_stays_in_its_line() {
     }
     event["detail"]["userIdentity"]["type"] = json!(text);
     let aws = FakeAws::default();
-    invoke(&aws.remediator(&[]), event.to_string().as_bytes())
-        .await
-        .unwrap();
+    invoke(&aws.remediator(&[]), event.to_string().as_bytes()).await.unwrap();
     let notice = &aws.published()[0];
     let plain = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    assert!(
-        plain(&notice.subject) && notice.subject.len() < 100,
-        "{}",
-        notice.subject
-    );
-    assert!(
-        notice.bodies["email"].lines().all(plain),
-        "{}",
-        notice.bodies["email"]
-    );
+    assert!(plain(&notice.subject) && notice.subject.len() < 100, "{}", notice.subject);
+    assert!(notice.bodies["email"].lines().all(plain), "{}", notice.bodies["email"]);
     for label in ["Outcome ", "Subject"] {
-        let count = notice.bodies["email"]
-            .lines()
-            .filter(|line| line.starts_with(label))
-            .count();
-        assert_eq!(
-            count,
-            usize::from(label == "Outcome "),
-            "{}",
-            notice.bodies["email"]
-        );
+        let count = notice.bodies["email"].lines().filter(|line| line.starts_with(label)).count();
+        assert_eq!(count, usize::from(label == "Outcome "), "{}", notice.bodies["email"]);
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn size_and_depth_are_limited() {
     let mut large = base();
     large["detail"]["padding"] = json!("x".repeat(1024 * 1024));
     assert_eq!(reason(&large).await, "contradictory_event");
-    let deep = format!(
-        "{{\"detail\": {}{}}}",
-        "[".repeat(1_000_000),
-        "]".repeat(1_000_000)
-    );
+    let deep = format!("{{\"detail\": {}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
     let aws = FakeAws::default();
     let reply = json!(invoke(&aws.remediator(&[]), deep.as_bytes()).await.unwrap());
-    assert_eq!(
-        (&reply["outcome"], &reply["reason"]),
-        (&json!("refused"), &json!("contradictory_event"))
-    );
+    assert_eq!((&reply["outcome"], &reply["reason"]), (&json!("refused"), &json!("contradictory_event")));
 }
 
 /// Values that stand for any other: wrong types, texts that mean something elsewhere, and the right ones.
@@ -282,7 +211,7 @@ proptest! {
             }
         }
         let text = event.to_string();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let aws = FakeAws::default();
         let reply = runtime.block_on(invoke(&aws.remediator(&[]), text.as_bytes())).unwrap();
         let reply = json!(reply);
@@ -298,7 +227,7 @@ proptest! {
 
     #[test]
     fn any_bytes_end_in_an_outcome(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let aws = FakeAws::default();
         prop_assert!(runtime.block_on(invoke(&aws.remediator(&[]), &bytes)).is_ok());
         prop_assert_eq!(aws.calls(), []);

@@ -3,7 +3,7 @@
 
 use iam_rs::{Arn, Context, Decision, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policy};
 use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::policy::{Merge, merge};
+use lambda_invoke_remediator::policy::{Merge, fold, merge};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -35,31 +35,16 @@ fn resources() -> Vec<String> {
     .map(arn)
     .into();
     all.extend(
-        [
-            "*",
-            "arn:aws:lambda:*:281502313273:function:clip",
-            "arn:aws:s3:::clips/*",
-        ]
-        .map(str::to_owned),
+        ["*", "arn:aws:lambda:*:281502313273:function:clip", "arn:aws:s3:::clips/*"].map(str::to_owned),
     );
     all
 }
 
-const ACTIONS: [&str; 6] = [
-    "lambda:InvokeFunction",
-    "lambda:invokefunction",
-    "lambda:Invoke*",
-    "lambda:*",
-    "*",
-    "s3:GetObject",
-];
+const ACTIONS: [&str; 6] =
+    ["lambda:InvokeFunction", "lambda:invokefunction", "lambda:Invoke*", "lambda:*", "*", "s3:GetObject"];
 
 fn one_or_many(items: Vec<String>, as_one: bool) -> Value {
-    if as_one && items.len() == 1 {
-        json!(items[0])
-    } else {
-        json!(items)
-    }
+    if as_one && items.len() == 1 { json!(items[0]) } else { json!(items) }
 }
 
 prop_compose! {
@@ -101,7 +86,7 @@ prop_compose! {
 fn written(document: &Value, function: &FunctionArn) -> Option<Value> {
     match merge(Some(&document.to_string()), function).unwrap() {
         Merge::Covered { .. } => None,
-        Merge::Write(text) => Some(serde_json::from_str(&text).unwrap()),
+        Merge::Write { document: text, .. } => Some(serde_json::from_str(&text).unwrap()),
     }
 }
 
@@ -115,17 +100,15 @@ fn statements(document: &Value) -> Vec<Value> {
 fn is_ours(statement: &Value) -> bool {
     let keys = statement.as_object().unwrap().keys();
     let action = &statement["Action"];
-    keys.into_iter()
-        .all(|key| ["Sid", "Effect", "Action", "Resource"].contains(&key.as_str()))
+    keys.into_iter().all(|key| ["Sid", "Effect", "Action", "Resource"].contains(&key.as_str()))
         && statement["Effect"] == "Allow"
         && (*action == "lambda:InvokeFunction" || *action == json!(["lambda:InvokeFunction"]))
 }
 
 fn decision(document: &Value, resource: &str, vpc: &str) -> Decision {
     let policy = IAMPolicy::from_json(&document.to_string()).unwrap();
-    let principal = Principal::Aws(PrincipalId::String(
-        "arn:aws:iam::281502313273:user/remotion_user".to_owned(),
-    ));
+    let principal =
+        Principal::Aws(PrincipalId::String("arn:aws:iam::281502313273:user/remotion_user".to_owned()));
     let mut request = IAMRequest::new(principal, "lambda:InvokeFunction", Arn::parse(resource).unwrap());
     request.context = Context::new().with_string("aws:SourceVpc", vpc);
     evaluate_policy(&policy, &request).unwrap()
@@ -134,11 +117,9 @@ fn decision(document: &Value, resource: &str, vpc: &str) -> Decision {
 /// Calls that a document may or may not allow: every function, unqualified and qualified, from two VPCs.
 fn probes() -> impl Iterator<Item = (&'static str, String, &'static str)> {
     FUNCTIONS.into_iter().flat_map(|name| {
-        ["", ":live", ":7", ":$LATEST"]
-            .into_iter()
-            .flat_map(move |qualifier| {
-                ["vpc-1", "vpc-2"].map(move |vpc| (name, arn(&format!("{name}{qualifier}")), vpc))
-            })
+        ["", ":live", ":7", ":$LATEST"].into_iter().flat_map(move |qualifier| {
+            ["vpc-1", "vpc-2"].map(move |vpc| (name, arn(&format!("{name}{qualifier}")), vpc))
+        })
     })
 }
 
@@ -200,6 +181,14 @@ proptest! {
     }
 
     #[test]
+    fn folding_changes_no_decision(document in document()) {
+        let folded: Value = serde_json::from_str(&fold(&document.to_string())).unwrap();
+        for (_, resource, vpc) in probes() {
+            prop_assert_eq!(decision(&folded, &resource, vpc), decision(&document, &resource, vpc), "{} {}", resource, vpc);
+        }
+    }
+
+    #[test]
     fn a_text_of_any_kind_is_left_alone_or_kept(text in "\\PC*") {
         let _ = merge(Some(&text), &function("clip"));
     }
@@ -221,7 +210,7 @@ fn the_first_policy_is_that_of_the_manual_procedure() {
             }
         ]
     });
-    let Merge::Write(text) = merge(None, &function("ffmpeg-clip-cutter")).unwrap() else {
+    let Merge::Write { document: text, .. } = merge(None, &function("ffmpeg-clip-cutter")).unwrap() else {
         panic!("not written")
     };
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), by_hand);
@@ -232,7 +221,7 @@ fn what_no_value_can_hold_keeps_its_text() {
     // More digits than a float has, an unknown key, a duplicate deep inside, escapes, and the order of keys.
     let foreign = r#"{"Zeta":1,"Effect":"Deny","Action":"\u0073ts:*","Resource":"*","Condition":{"NumericLessThan":{"a":12345678901234567890123.40}},"New":{"x":1,"x":2}}"#;
     let text = format!(r#"{{"Id":"by hand","Version":"2008-10-17","Statement":{foreign},"Later":1e2}}"#);
-    let Merge::Write(after) = merge(Some(&text), &function("clip")).unwrap() else {
+    let Merge::Write { document: after, .. } = merge(Some(&text), &function("clip")).unwrap() else {
         panic!("not written")
     };
     let ours = r#"{"Effect":"Allow","Action":["lambda:InvokeFunction"],"Resource":["arn:aws:lambda:us-east-1:281502313273:function:clip","arn:aws:lambda:us-east-1:281502313273:function:clip:*"]}"#;
@@ -246,11 +235,8 @@ fn what_no_value_can_hold_keeps_its_text() {
 fn a_single_statement_of_ours_stays_single() {
     let (clip, all) = (arn("clip"), arn("clip:*"));
     let statement = json!({"Sid": "Mine", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn("other")});
-    let after = written(
-        &json!({"Version": "2012-10-17", "Statement": statement}),
-        &function("clip"),
-    )
-    .unwrap();
+    let after =
+        written(&json!({"Version": "2012-10-17", "Statement": statement}), &function("clip")).unwrap();
     let mut expected = statement;
     expected["Resource"] = json!([arn("other"), clip, all]);
     assert_eq!(after["Statement"], expected);
@@ -260,10 +246,7 @@ fn a_single_statement_of_ours_stays_single() {
 fn half_a_pair_is_completed() {
     let statement = json!({"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": arn("clip")});
     let after = written(&json!({"Statement": [statement]}), &function("clip")).unwrap();
-    assert_eq!(
-        after["Statement"][0]["Resource"],
-        json!([arn("clip"), arn("clip:*")])
-    );
+    assert_eq!(after["Statement"][0]["Resource"], json!([arn("clip"), arn("clip:*")]));
 }
 
 #[test]
@@ -271,29 +254,69 @@ fn a_condition_a_variable_or_a_not_covers_nothing() {
     let plain = json!({"Effect": "Allow", "Action": "lambda:*", "Resource": "*"});
     assert_eq!(written(&json!({"Statement": plain}), &function("clip")), None);
     for (key, value) in [
-        (
-            "Condition",
-            json!({"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
-        ),
+        ("Condition", json!({"Bool": {"aws:MultiFactorAuthPresent": "true"}})),
         ("Effect", json!("Deny")),
-        ("Effect", json!("allow")),
         ("Action", json!("lambda:InvokeFunctionUrl")),
         ("Action", json!([])),
+        ("NotAction", json!("lambda:Invoke*")),
+        ("NotAction", json!(["s3:*", "LAMBDA:*"])),
+        ("NotResource", json!(arn("clip"))),
+        ("NotResource", json!(arn("clip:live"))),
+        ("NotResource", json!(arn("c*"))),
+        ("NotResource", json!([arn("other"), "*"])),
         ("Resource", json!(arn("${aws:username}"))),
         ("Resource", json!(arn("clip"))),
         ("Resource", json!(arn("clip:*"))),
         ("Resource", json!("arn:aws:*:us-east-1:281502313273:function:*")),
         ("Resource", json!("arn:aws:lambda:*")),
-        ("NotResource", json!("x")),
         ("SomethingNew", json!(1)),
     ] {
         let mut statement = plain.clone();
+        if let Some(instead_of) = key.strip_prefix("Not") {
+            statement.as_object_mut().unwrap().remove(instead_of);
+        }
         statement[key] = value.clone();
-        assert!(
-            written(&json!({"Statement": [statement]}), &function("clip")).is_some(),
-            "{key} {value}"
-        );
+        assert!(written(&json!({"Statement": [statement]}), &function("clip")).is_some(), "{key} {value}");
     }
+}
+
+#[test]
+fn an_allow_of_all_but_something_else_covers() {
+    for statement in [
+        json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+        json!({"Effect": "Allow", "NotAction": ["iam:*", "lambda:Create*"], "Resource": arn("clip*")}),
+        json!({"Effect": "Allow", "Action": "*", "NotResource": [arn("other"), "arn:aws:s3:::*"]}),
+    ] {
+        assert_eq!(written(&json!({"Statement": [statement]}), &function("clip")), None);
+    }
+}
+
+#[test]
+fn what_is_added_is_told() {
+    let listed =
+        json!({"Statement": {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn("clip")}});
+    for (document, expected) in
+        [(None, vec![arn("clip"), arn("clip:*")]), (Some(listed.to_string()), vec![arn("clip:*")])]
+    {
+        let Merge::Write { added, .. } = merge(document.as_deref(), &function("clip")).unwrap() else {
+            panic!("covered")
+        };
+        assert_eq!(added, expected);
+    }
+}
+
+#[test]
+fn folding_keeps_what_is_granted() {
+    let ours = |resources: &[String]| json!({"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": resources});
+    let foreign =
+        json!({"Effect": "Deny", "Action": "lambda:InvokeFunction", "Resource": [arn("x"), arn("x")]});
+    let all =
+        [arn("b"), arn("a"), arn("b"), arn("a*"), arn("c:*"), arn("a:*"), arn("?"), arn("c"), arn("c:live")];
+    let folded: Value =
+        serde_json::from_str(&fold(&json!({"Statement": [ours(&all), foreign]}).to_string())).unwrap();
+    assert_eq!(folded["Statement"][0], ours(&[arn("a*"), arn("c:*"), arn("?")]));
+    assert_eq!(folded["Statement"][1], foreign);
+    assert_eq!(fold("nonsense"), "nonsense");
 }
 
 #[test]
@@ -324,6 +347,11 @@ fn what_cannot_be_understood_is_left_alone() {
         r#"{"Statement": [1]}"#,
         r#"{"Statement": [[]]}"#,
         r#"{"Statement": [{"Effect": "Allow", "Effect": "Deny"}]}"#,
+        r#"{"Statement": [{}]}"#,
+        r#"{"Statement": [{"Effect": 5, "Action": "*", "Resource": "*"}]}"#,
+        r#"{"Statement": [{"Effect": "allow", "Action": "*", "Resource": "*"}]}"#,
+        r#"{"Statement": [{"Effect": "Allow", "Action": {}, "Resource": "*"}]}"#,
+        r#"{"Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": [5]}]}"#,
         r#"{"Statement": [], "Statement": []}"#,
         r#"{"Statement": []} x"#,
         &deep,
