@@ -6,9 +6,10 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 EVENT ?= events/user.json
+DENY ?= licenses sources bans advisories
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo invoke test check fmt build expected clean
+.PHONY: help setup demo invoke test check deny fmt build expected clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -37,6 +38,10 @@ check: $(READY) ## Check format, lints, documentation and template
 	cargo clippy --locked --quiet --all-targets -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
 	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint template.yaml
+
+deny: ## Check the dependencies: licences, sources, duplicates, known vulnerabilities (DENY=... for some of them)
+	@cargo deny --version || { echo 'cargo-deny is missing, nothing was checked: cargo install --locked cargo-deny' >&2; exit 1; }
+	cargo deny --locked check --deny unnecessary-skip --deny unmatched-skip $(DENY)
 
 fmt: ## Format the code
 	cargo fmt
