@@ -152,3 +152,160 @@ fn age(then: SystemTime, now: SystemTime) -> Option<Duration> {
 fn pair(grant: &Grant) -> (String, String) {
     (grant.principal().to_string(), grant.function().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::allowlist::Allowlist;
+    use crate::decision::{Decision, OwnIdentity, admit};
+    use crate::denial::{Facts, Reading, read};
+    use crate::event::Payload;
+    use crate::grant::Granted;
+    use crate::refusal::Refusal;
+
+    const INTERVAL: Duration = Duration::from_secs(3_600);
+
+    fn seconds(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+    }
+
+    fn denied(function: &str) -> (Facts, Grant) {
+        let event = include_str!("../events/user.json").replace("ffmpeg-clip-cutter", function);
+        let (facts, Reading::Denial(denial)) = read(Payload::from_slice(event.as_bytes())) else {
+            panic!("no denial")
+        };
+        let list =
+            include_str!("../allowlist.example.json").replace("function:ffmpeg-clip-cutter", "function:*");
+        let own = OwnIdentity { partition: "aws".to_owned(), account: "281502313273".to_owned(), role: None };
+        match admit(&denial, &own).unwrap().decide(&Allowlist::parse(&list).unwrap()) {
+            Decision::Grant(grant) => (facts, grant),
+            Decision::Refuse { refusal, .. } => panic!("{refusal:?}"),
+        }
+    }
+
+    fn already() -> Verdict {
+        Verdict::Grant(Granted::Already { is_listed: true })
+    }
+
+    fn written() -> Verdict {
+        Verdict::Grant(Granted::Written { added: Vec::new(), usage: None })
+    }
+
+    fn refused(reason: Reason, why: &str) -> Verdict {
+        Verdict::Refused(Refusal::new(reason, why))
+    }
+
+    #[test]
+    fn a_repeat_is_left_out_and_counted_until_the_interval_is_over() {
+        let (facts, _) = denied("fn");
+        let mut repeats = Repeats::new(INTERVAL);
+        let verdict = refused(Reason::NotAllowlisted, "x");
+        let outcome = Outcome::new(&facts, &verdict, None);
+        assert_eq!(repeats.left_out(&outcome, &verdict, seconds(0)), Ok(0));
+        // The notice was lost: it does not count as told.
+        assert_eq!(repeats.left_out(&outcome, &verdict, seconds(1)), Ok(0));
+        repeats.remember_told(&outcome, &verdict, seconds(1));
+        for second in [1, 2, 3_600] {
+            assert_eq!(repeats.left_out(&outcome, &verdict, seconds(second)), Err(Repeat), "{second}");
+        }
+        assert_eq!(repeats.left_out(&outcome, &verdict, seconds(3_601)), Ok(3));
+        repeats.remember_told(&outcome, &verdict, seconds(3_601));
+        assert_eq!(repeats.left_out(&outcome, &verdict, seconds(3_602)), Err(Repeat));
+        // A clock that was set back silences nothing.
+        assert_eq!(repeats.left_out(&outcome, &verdict, seconds(0)), Ok(1));
+    }
+
+    #[test]
+    fn what_differs_is_no_repeat() {
+        let (facts, _) = denied("fn");
+        let (other_facts, _) = denied("fn-other");
+        let nameless = Facts::default();
+        let mut repeats = Repeats::new(INTERVAL);
+        for (facts, verdict) in [
+            (&facts, refused(Reason::NotAllowlisted, "x")),
+            (&facts, refused(Reason::NotIdentityBased, "x")),
+            (&other_facts, refused(Reason::NotAllowlisted, "x")),
+            (&facts, already()),
+            (&facts, Verdict::StillDenied { is_listed: true }),
+            (&nameless, refused(Reason::ContradictoryEvent, "x")),
+            (&nameless, refused(Reason::ContradictoryEvent, "y")),
+        ] {
+            let outcome = Outcome::new(facts, &verdict, None);
+            assert_eq!(repeats.left_out(&outcome, &verdict, seconds(0)), Ok(0), "{outcome:?}");
+            repeats.remember_told(&outcome, &verdict, seconds(0));
+            assert_eq!(repeats.left_out(&outcome, &verdict, seconds(0)), Err(Repeat), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_always_told_and_tells_for_the_rest_of_the_storm() {
+        let (facts, _) = denied("fn");
+        let mut repeats = Repeats::new(INTERVAL);
+        let granted = Outcome::new(&facts, &written(), None);
+        for _ in 0..2 {
+            assert!(repeats.left_out(&granted, &written(), seconds(0)).is_ok());
+            repeats.remember_told(&granted, &written(), seconds(0));
+        }
+        let again = Outcome::new(&facts, &already(), None);
+        assert_eq!(repeats.left_out(&again, &already(), seconds(1)), Err(Repeat));
+    }
+
+    #[test]
+    fn no_interval_tells_everything() {
+        let (facts, _) = denied("fn");
+        let mut repeats = Repeats::new(Duration::ZERO);
+        let outcome = Outcome::new(&facts, &already(), None);
+        for _ in 0..3 {
+            assert_eq!(repeats.left_out(&outcome, &already(), seconds(0)), Ok(0));
+            repeats.remember_told(&outcome, &already(), seconds(0));
+        }
+    }
+
+    #[test]
+    fn a_pair_counts_as_covered_for_a_while_that_grows() {
+        let (_, grant) = denied("fn");
+        let (_, other) = denied("fn-other");
+        let mut repeats = Repeats::new(INTERVAL);
+        assert_eq!(repeats.covered(&grant, seconds(0)), None);
+        repeats.remember_covered(&grant, true, true, seconds(0));
+        assert!(repeats.covered(&grant, seconds(2)).is_some());
+        assert_eq!(repeats.covered(&grant, seconds(3)), None);
+        assert_eq!(repeats.covered(&other, seconds(0)), None);
+        let mut now = 3;
+        for fresh_for in [4, 8, 16, 32, 60, 60] {
+            let covered = repeats.remember_covered(&grant, false, true, seconds(now));
+            assert_eq!(covered.since, seconds(0));
+            assert!(repeats.covered(&grant, seconds(now + fresh_for)).is_some(), "{fresh_for}");
+            assert_eq!(repeats.covered(&grant, seconds(now + fresh_for + 1)), None, "{fresh_for}");
+            assert_eq!(repeats.covered(&grant, seconds(now - 1)), None, "the clock was set back");
+            now += fresh_for + 1;
+        }
+        // Written anew: somebody had taken it away.
+        assert_eq!(repeats.remember_covered(&grant, true, true, seconds(now)).since, seconds(now));
+    }
+
+    #[test]
+    fn a_denial_clearly_after_its_grant_is_something_else() {
+        let (_, grant) = denied("fn");
+        let covered = Repeats::new(INTERVAL).remember_covered(&grant, true, true, seconds(0));
+        assert!(!covered.is_clearly_before(None));
+        for (second, expected) in [(0, false), (60, false), (61, true)] {
+            assert_eq!(covered.is_clearly_before(Some(seconds(second))), expected, "{second}");
+        }
+        assert!(!covered.is_clearly_before(Some(SystemTime::UNIX_EPOCH)));
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_the_oldest_goes_first() {
+        let mut repeats = Repeats::new(INTERVAL);
+        let nameless = Facts::default();
+        for index in 0..3_000 {
+            let verdict = refused(Reason::ContradictoryEvent, &index.to_string());
+            repeats.remember_told(&Outcome::new(&nameless, &verdict, None), &verdict, seconds(0));
+            repeats.remember_covered(&denied(&format!("fn-{index}")).1, true, true, seconds(0));
+        }
+        assert_eq!((repeats.told.len(), repeats.covered.len()), (CAPACITY.get(), CAPACITY.get()));
+        assert!(repeats.covered(&denied("fn-2999").1, seconds(0)).is_some());
+        assert!(repeats.covered(&denied("fn-0").1, seconds(0)).is_none());
+    }
+}

@@ -6,3 +6,4 @@ mod fake_aws;
 mod grants;
 mod hostile;
 mod merge;
+mod storms;
