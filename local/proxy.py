@@ -1,10 +1,35 @@
-"""A proxy before an AWS endpoint that writes down which calls were made."""
+"""A proxy before an AWS endpoint that writes down which calls were made, and can delay or spoil them."""
 
 import http.client
+import random
+import socket
+import struct
 import threading
+import time
 import urllib.parse
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in the place of the endpoint's."""
+
+    status: int
+    body: bytes
+
+
+# Ways to end a call without an answer: nothing gets through; the answer breaks off in its middle; nothing comes at all.
+DROP, BREAK_OFF, HANG = "drop", "break off", "hang"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to a call. With `is_carried_out` the endpoint does it all the same, and only its answer is spoiled."""
+
+    kind: Answer | str
+    is_carried_out: bool = False
 
 
 class Proxy:
@@ -12,12 +37,25 @@ class Proxy:
         self.endpoint = endpoint
         # (IAM action, the request's parameters), such as ("iam:PutUserPolicy", {"UserName": ...}).
         self.calls = []
+        # Gives the fault for a call, or None: called with its action and how often that was called before.
+        self.fault = lambda action, count: None
+        # Called after a call was answered, with its action and how often that was called before.
+        self.after = lambda action, count: None
+        # The longest random delay of a call, in seconds.
+        self.delay = 0.0
+        self.lock = threading.Lock()
 
     def actions(self):
         return [action for action, _ in self.calls]
 
     def clear(self):
         self.calls.clear()
+
+    def note(self, action, parameters):
+        with self.lock:
+            count = self.actions().count(action)
+            self.calls.append((action, parameters))
+            return count
 
 
 def _action(headers, body):
@@ -35,22 +73,72 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
+        proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.proxy.calls.append(_action(self.headers, body))
+        action, parameters = _action(self.headers, body)
+        count = proxy.note(action, parameters)
+        if proxy.delay:
+            time.sleep(random.uniform(0, proxy.delay))
+        fault = proxy.fault(action, count)
+        if fault is None:
+            self.answer(*self.forward(body))
+        else:
+            if fault.is_carried_out:
+                self.forward(body)
+            self.spoil(fault.kind)
+        proxy.after(action, count)
+
+    def forward(self, body):
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
         try:
             upstream.request("POST", self.path, body, dict(self.headers))
             answer = upstream.getresponse()
-            content = answer.read()
+            names = ("content-type", "x-amzn-requestid", "x-amzn-errortype")
+            headers = [(name, value) for name, value in answer.getheaders() if name.lower() in names]
+            return answer.status, headers, answer.read()
         finally:
             upstream.close()
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() in ("content-type", "x-amzn-requestid", "x-amzn-errortype"):
-                self.send_header(name, value)
+
+    def answer(self, status, headers, content):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def spoil(self, kind):
+        self.close_connection = True
+        if isinstance(kind, Answer):
+            self.answer(kind.status, [("Content-Type", "text/xml")], kind.body)
+            return
+        if kind == HANG:
+            # Until the client gives up.
+            self.connection.settimeout(60)
+            try:
+                self.connection.recv(1)
+            except OSError:
+                pass
+            return
+        if kind == BREAK_OFF:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 1000\r\n\r\n<GetUser")
+            self.wfile.flush()
+        # Without lingering, so that the client sees a reset and no orderly end.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def handle(self):
+        try:
+            super().handle()
+        except OSError:
+            # The client went away, as killed processes do.
+            pass
+
+    def finish(self):
+        try:
+            super().finish()
+        except (OSError, ValueError):
+            pass
 
     def log_message(self, *_):
         pass
@@ -63,7 +151,7 @@ def proxy(upstream):
     server.daemon_threads = True
     server.upstream = upstream.removeprefix("http://")
     server.proxy = Proxy(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield server.proxy
     finally:

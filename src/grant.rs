@@ -60,6 +60,8 @@ const MAX_BACKOFF: Duration = Duration::from_millis(400);
 
 /// A read that takes so long that nothing can be written on it is repeated, up to so often.
 const MAX_SLOW_READS: u32 = 5;
+/// How often is read while IAM's answers contradict each other.
+const MAX_LAGGING_READS: u32 = 5;
 /// How often a put is tried whose failure may pass.
 const MAX_PUTS: u32 = 4;
 
@@ -121,7 +123,9 @@ impl From<Failure> for Stop {
                 Reason::PolicyFull,
                 "the quota for its inline policies is used up",
             )),
-            Failure::Passing(error) | Failure::Lasting(error) => Self::Failed(error.into()),
+            Failure::Passing(error) | Failure::Lagging(error) | Failure::Lasting(error) => {
+                Self::Failed(error.into())
+            }
         }
     }
 }
@@ -172,8 +176,18 @@ impl Writer<'_> {
     }
 
     async fn read(&self) -> Result<Known, Stop> {
-        let since = Instant::now();
-        let document = self.policies.get().await?;
+        let mut since = Instant::now();
+        let mut tries = 1;
+        let document = loop {
+            match self.policies.get().await {
+                Err(Failure::Lagging(_)) if tries < MAX_LAGGING_READS => {
+                    sleep(backoff(tries + 2, 4 * MAX_BACKOFF)).await;
+                    tries += 1;
+                    since = Instant::now();
+                }
+                answer => break answer?,
+            }
+        };
         let merge = policy::merge(document.as_deref(), self.grant.function()).map_err(|why| {
             Stop::Refused(Refusal::new(
                 Reason::UnreadablePolicy,
@@ -216,7 +230,9 @@ impl Writer<'_> {
                     // It may have been carried out all the same.
                     known = self.read().await?;
                 }
-                Err(failure @ (Failure::Refused(_) | Failure::Lasting(_))) => return Err(failure.into()),
+                Err(failure @ (Failure::Refused(_) | Failure::Lagging(_) | Failure::Lasting(_))) => {
+                    return Err(failure.into());
+                }
             }
         }
     }

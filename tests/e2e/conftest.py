@@ -15,6 +15,21 @@ from local import aws, proxy, runtime_api  # noqa: E402
 BINARY = os.environ.get("REMEDIATOR_BINARY", str(ROOT / "target/debug/lambda-invoke-remediator"))
 
 
+@pytest.fixture
+def figure(record_property):
+    """Takes a line that is printed at the end of the run: what was measured, not only that it passed."""
+    return lambda text: record_property("figure", text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+    figures = [value for report in reports for name, value in report.user_properties if name == "figure"]
+    if figures:
+        terminalreporter.section("figures")
+    for line in sorted(set(figures)):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def the_account():
     with aws.account() as account:

@@ -44,10 +44,12 @@ def test_every_event(path, function, account, calls):
     if reply.body["outcome"] == "granted":
         assert account.policy(principal_of(reply.body)) == FIRST_POLICY
         kind = reply.body["principal"].split(":")[-1].split("/")[0].title()
-        get, put, *watching, publish = calls.actions()
-        assert (get, put, publish) == (f"iam:Get{kind}Policy", f"iam:Put{kind}Policy", "sns:Publish")
+        # That there is no policy, the list has to confirm.
+        get, confirm, put, *watching, publish = calls.actions()
+        assert (get, confirm) == (f"iam:Get{kind}Policy", f"iam:List{kind}Policies")
+        assert (put, publish) == (f"iam:Put{kind}Policy", "sns:Publish")
         assert set(watching) == {f"iam:Get{kind}Policy", f"iam:List{kind}Policies"}
-        _, put = calls.calls[1]
+        _, put = calls.calls[2]
         assert (put[f"{kind}Name"], put["PolicyName"]) == (principal_of(reply.body).split("/")[1], POLICY_NAME)
         assert json.loads(put["PolicyDocument"]) == FIRST_POLICY
     elif reply.body["outcome"] == "refused":
@@ -106,7 +108,7 @@ def test_a_principal_that_is_gone(function, account, calls):
     text = json.dumps(event("role")).replace("render-worker", "render-gone")
     reply = function.invoke(json.loads(text)).body
     assert (reply["outcome"], reply["reason"], reply["rule"]) == ("refused", "no_such_principal", "render-roles")
-    assert calls.actions() == ["iam:GetRolePolicy", "sns:Publish"]
+    assert calls.actions() == ["iam:GetRolePolicy", "iam:ListRolePolicies", "sns:Publish"]
     assert len(account.notices()) == 1
 
 
@@ -159,7 +161,7 @@ def test_dry_run_writes_nothing(start, account, calls):
     with start(MODE="dry-run") as function:
         assert function.invoke(event("user")).body["outcome"] == "would_grant"
     assert account.policy("user/remotion_user") is None
-    assert calls.actions() == ["iam:GetUserPolicy", "sns:Publish"]
+    assert calls.actions() == ["iam:GetUserPolicy", "iam:ListUserPolicies", "sns:Publish"]
     assert json.loads(account.notices()[0]["Message"])["undo"] == []
 
 

@@ -3,8 +3,8 @@
 
 use aws_sdk_iam::operation::get_role_policy::{GetRolePolicyError, GetRolePolicyOutput};
 use aws_sdk_iam::operation::get_user_policy::{GetUserPolicyError, GetUserPolicyOutput};
-use aws_sdk_iam::operation::list_role_policies::ListRolePoliciesOutput;
-use aws_sdk_iam::operation::list_user_policies::ListUserPoliciesOutput;
+use aws_sdk_iam::operation::list_role_policies::{ListRolePoliciesError, ListRolePoliciesOutput};
+use aws_sdk_iam::operation::list_user_policies::{ListUserPoliciesError, ListUserPoliciesOutput};
 use aws_sdk_iam::operation::put_role_policy::{PutRolePolicyError, PutRolePolicyOutput};
 use aws_sdk_iam::operation::put_user_policy::{PutUserPolicyError, PutUserPolicyOutput};
 use aws_sdk_iam::types::error::NoSuchEntityException;
@@ -94,7 +94,11 @@ impl State {
 
     fn list(&mut self, principal: &str) -> Vec<String> {
         self.calls.push(Call::List { principal: principal.to_owned() });
-        let ours = self.policies.contains_key(principal).then(|| "LambdaInvokePermission".to_owned());
+        let is_there = match &self.before {
+            Some((of, before)) if of == principal && self.stale_reads > 0 => before.is_some(),
+            _ => self.policies.contains_key(principal),
+        };
+        let ours = is_there.then(|| "LambdaInvokePermission".to_owned());
         ours.into_iter().chain((self.other_usage > 0).then(|| "Other".to_owned())).collect()
     }
 
@@ -212,14 +216,22 @@ impl FakeAws {
         });
         let state = Arc::clone(&self.0);
         let list_user = mock!(aws_sdk_iam::Client::list_user_policies).then_compute_response(move |input| {
-            let names = state.lock().unwrap().list(&format!("user/{}", input.user_name().unwrap()));
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("ListUserPolicies") {
+                return MockResponse::Error(ListUserPoliciesError::generic(error));
+            }
+            let names = state.list(&format!("user/{}", input.user_name().unwrap()));
             MockResponse::Output(
                 ListUserPoliciesOutput::builder().set_policy_names(Some(names)).build().unwrap(),
             )
         });
         let state = Arc::clone(&self.0);
         let list_role = mock!(aws_sdk_iam::Client::list_role_policies).then_compute_response(move |input| {
-            let names = state.lock().unwrap().list(&format!("role/{}", input.role_name().unwrap()));
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("ListRolePolicies") {
+                return MockResponse::Error(ListRolePoliciesError::generic(error));
+            }
+            let names = state.list(&format!("role/{}", input.role_name().unwrap()));
             MockResponse::Output(
                 ListRolePoliciesOutput::builder().set_policy_names(Some(names)).build().unwrap(),
             )

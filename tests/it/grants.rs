@@ -79,7 +79,7 @@ async fn percent_signs_and_pluses_come_through() {
 async fn iams_final_errors_are_outcomes() {
     for (operation, code, message, reason) in [
         (
-            "GetUserPolicy",
+            "ListUserPolicies",
             "NoSuchEntity",
             "The user with name remotion_user cannot be found.",
             "no_such_principal",
@@ -102,8 +102,32 @@ async fn iams_final_errors_are_outcomes() {
         assert_eq!(undo(&aws), Vec::<String>::new(), "{code}");
     }
     let aws = FakeAws::default();
-    aws.fail("GetRolePolicy", "NoSuchEntity", "The role with name render-stitcher cannot be found.");
+    aws.fail("ListRolePolicies", "NoSuchEntity", "The role with name render-stitcher cannot be found.");
     assert_eq!(run(&aws, ROLE).await["reason"], "no_such_principal");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_lags_behind_erases_nothing() {
+    let foreign = json!({"Sid": "ByHand", "Effect": "Deny", "Action": "s3:*", "Resource": "*"});
+    let aws = FakeAws::with_policy(PRINCIPAL, &json!({"Statement": [foreign]}).to_string());
+    aws.fail(
+        "GetUserPolicy",
+        "NoSuchEntity",
+        "The user policy with name LambdaInvokePermission cannot be found.",
+    );
+    assert_eq!(run(&aws, USER).await["outcome"], "granted");
+    assert_eq!(aws.policy(PRINCIPAL).unwrap()["Statement"][0], foreign);
+
+    let aws = FakeAws::with_policy(PRINCIPAL, &json!({"Statement": [foreign]}).to_string());
+    for _ in 0..5 {
+        aws.fail("GetUserPolicy", "NoSuchEntity", "");
+    }
+    let error = error(&aws, USER).await;
+    assert_eq!((error.code(), aws.puts()), ("IamCallFailed", 0));
+    assert!(
+        error.to_string().contains("IAM lists LambdaInvokePermission, and says that there is none"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
