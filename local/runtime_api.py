@@ -21,6 +21,10 @@ from local.process import running
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:lambda-invoke-remediator"
 
 
+class ProcessEnded(RuntimeError):
+    """The function ended instead of answering."""
+
+
 class Reply:
     """What the function answered: a response, or an error with its `errorType`."""
 
@@ -52,7 +56,7 @@ class Function:
                 return reply
             except queue.Empty:
                 if self.process.poll() is not None:
-                    raise RuntimeError(f"the process ended with {self.process.returncode}:\n{self.output()}") from None
+                    raise ProcessEnded(f"status {self.process.returncode}:\n{self.output()}") from None
         raise RuntimeError(f"no answer:\n{self.output()}")
 
     def output(self):
