@@ -71,6 +71,9 @@ def _action(headers, body):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet, at once: else each answer waits for the other side's delayed acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
 
     def do_POST(self):
         proxy = self.server.proxy
@@ -106,6 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+        self.wfile.flush()
 
     def spoil(self, kind):
         self.close_connection = True

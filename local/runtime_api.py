@@ -76,6 +76,9 @@ class Function:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet, at once: else each answer waits for the other side's delayed acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
 
     def do_GET(self):
         while True:
@@ -94,6 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         self.wfile.write(payload)
+        self.wfile.flush()
 
     def do_POST(self):
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -107,6 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
+        self.wfile.flush()
         request_id, kind = self.path.split("/")[-2:]
         self.server.replies.put((request_id, Reply(kind == "error", body)))
 

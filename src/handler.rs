@@ -157,7 +157,7 @@ impl Remediator {
             true => Verdict::StillDenied { is_listed: covered.is_listed() },
             false => Verdict::Grant(Granted::Already { is_listed: covered.is_listed() }),
         };
-        let recent = self.repeats().covered(grant, SystemTime::now());
+        let recent = self.repeats().covered(grant, event_time, SystemTime::now());
         if let Some(covered) = recent {
             return Ok(found(covered));
         }

@@ -13,10 +13,12 @@ use std::time::{Duration, SystemTime};
 
 /// How many pairs and notices are remembered; each takes some hundred bytes.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-/// How long after it was seen a pair counts as covered without being looked up: at first, and, doubled each time that it
-/// was found covered again, at most.
+/// How long after it was seen a pair counts as covered without being looked up: at first, and, four times as long each time
+/// that it was found covered again, at most. So a long storm costs few reads, and a single invoke by hand hardly waits.
 const FRESH_FIRST: Duration = Duration::from_secs(2);
-const FRESH_AT_MOST: Duration = Duration::from_secs(60);
+const FRESH_AT_MOST: Duration = Duration::from_secs(300);
+/// The same for a denial that came clearly after the grant, of which is told that the grant is in place.
+const FRESH_AT_MOST_AFTER: Duration = Duration::from_secs(60);
 /// How long after a grant a denial may still be due to the time that IAM takes to spread it.
 const PROPAGATION: Duration = Duration::from_secs(60);
 
@@ -79,9 +81,15 @@ impl Repeats {
     }
 
     /// The pair of `grant`, if it was seen covered moments ago.
-    pub fn covered(&mut self, grant: &Grant, now: SystemTime) -> Option<Covered> {
-        let covered = self.covered.get(&pair(grant))?;
-        age(covered.seen, now).is_some_and(|age| age <= covered.fresh_for).then_some(*covered)
+    pub fn covered(
+        &mut self,
+        grant: &Grant,
+        event_time: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Option<Covered> {
+        let covered = *self.covered.get(&pair(grant))?;
+        let at_most = if covered.is_clearly_before(event_time) { FRESH_AT_MOST_AFTER } else { FRESH_AT_MOST };
+        age(covered.seen, now).is_some_and(|age| age <= covered.fresh_for.min(at_most)).then_some(covered)
     }
 
     /// Remembers that the pair of `grant` is covered: just written, or found so.
@@ -96,7 +104,7 @@ impl Repeats {
         let covered = Covered {
             since: known.map_or(now, |known| known.since.min(now)),
             seen: now,
-            fresh_for: known.map_or(FRESH_FIRST, |known| (known.fresh_for * 2).min(FRESH_AT_MOST)),
+            fresh_for: known.map_or(FRESH_FIRST, |known| (known.fresh_for * 4).min(FRESH_AT_MOST)),
             is_listed,
         };
         self.covered.put(pair(grant), covered);
@@ -266,20 +274,24 @@ mod tests {
         let (_, grant) = denied("fn");
         let (_, other) = denied("fn-other");
         let mut repeats = Repeats::new(INTERVAL);
-        assert_eq!(repeats.covered(&grant, seconds(0)), None);
+        assert_eq!(repeats.covered(&grant, None, seconds(0)), None);
         repeats.remember_covered(&grant, true, true, seconds(0));
-        assert!(repeats.covered(&grant, seconds(2)).is_some());
-        assert_eq!(repeats.covered(&grant, seconds(3)), None);
-        assert_eq!(repeats.covered(&other, seconds(0)), None);
+        assert!(repeats.covered(&grant, None, seconds(2)).is_some());
+        assert_eq!(repeats.covered(&grant, None, seconds(3)), None);
+        assert_eq!(repeats.covered(&other, None, seconds(0)), None);
         let mut now = 3;
-        for fresh_for in [4, 8, 16, 32, 60, 60] {
+        for fresh_for in [8, 32, 128, 300, 300] {
             let covered = repeats.remember_covered(&grant, false, true, seconds(now));
             assert_eq!(covered.since, seconds(0));
-            assert!(repeats.covered(&grant, seconds(now + fresh_for)).is_some(), "{fresh_for}");
-            assert_eq!(repeats.covered(&grant, seconds(now + fresh_for + 1)), None, "{fresh_for}");
-            assert_eq!(repeats.covered(&grant, seconds(now - 1)), None, "the clock was set back");
+            assert!(repeats.covered(&grant, None, seconds(now + fresh_for)).is_some(), "{fresh_for}");
+            assert_eq!(repeats.covered(&grant, None, seconds(now + fresh_for + 1)), None, "{fresh_for}");
+            assert_eq!(repeats.covered(&grant, None, seconds(now - 1)), None, "the clock was set back");
             now += fresh_for + 1;
         }
+        // What is told to be in place was seen a minute ago at most.
+        repeats.remember_covered(&grant, false, true, seconds(now));
+        assert!(repeats.covered(&grant, Some(seconds(now)), seconds(now + 60)).is_some());
+        assert_eq!(repeats.covered(&grant, Some(seconds(now)), seconds(now + 61)), None);
         // Written anew: somebody had taken it away.
         assert_eq!(repeats.remember_covered(&grant, true, true, seconds(now)).since, seconds(now));
     }
@@ -305,7 +317,7 @@ mod tests {
             repeats.remember_covered(&denied(&format!("fn-{index}")).1, true, true, seconds(0));
         }
         assert_eq!((repeats.told.len(), repeats.covered.len()), (CAPACITY.get(), CAPACITY.get()));
-        assert!(repeats.covered(&denied("fn-2999").1, seconds(0)).is_some());
-        assert!(repeats.covered(&denied("fn-0").1, seconds(0)).is_none());
+        assert!(repeats.covered(&denied("fn-2999").1, None, seconds(0)).is_some());
+        assert!(repeats.covered(&denied("fn-0").1, None, seconds(0)).is_none());
     }
 }
