@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+import cloudformation  # noqa: E402
+
 from local import aws, proxy, runtime_api  # noqa: E402
 
 # The one that `cargo test` has just built; a release build can be named instead.
@@ -78,3 +80,14 @@ def function(start):
     """One that tells everything: what it remembers of a test must not silence the next."""
     with start(NOTICE_INTERVAL="0") as function:
         yield function
+
+
+@pytest.fixture(scope="session")
+def template():
+    return cloudformation.load()
+
+
+@pytest.fixture(scope="session")
+def translated(template):
+    """The template after the SAM translator: plain CloudFormation."""
+    return cloudformation.translate(template)

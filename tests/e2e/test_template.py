@@ -3,78 +3,12 @@
 import json
 import re
 
-import boto3
 import pytest
-import yaml
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
+from cloudformation import Stack
 
 from local.aws import ACCOUNT, POLICY_NAME, REGION, ROOT
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags."""
-
-
-def tag(loader, suffix, node):
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    if suffix == "GetAtt":
-        return {"Fn::GetAtt": value.split(".") if isinstance(value, str) else value}
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-Loader.add_multi_constructor("!", tag)
-
-
-@pytest.fixture(scope="module")
-def template():
-    return yaml.load((ROOT / "template.yaml").read_text(), Loader)
-
-
-@pytest.fixture(scope="module")
-def translated(template):
-    """The template after the SAM translator: plain CloudFormation."""
-    source = json.loads(json.dumps(template))
-    source["Resources"]["Function"]["Properties"]["CodeUri"] = "s3://bucket/key"
-    parameters = {name: spec.get("Default", "") for name, spec in source["Parameters"].items()}
-
-    session = boto3.Session(region_name=REGION)
-    return Translator({}, Parser(), boto_session=session).translate(source, parameters)
-
-
-def resolve(value, parameters):
-    """The value of the intrinsic functions that the allowlist's name goes through."""
-    if isinstance(value, list):
-        return [resolve(item, parameters) for item in value]
-    if not isinstance(value, dict) or len(value) != 1:
-        return value
-    [(name, argument)] = value.items()
-    if name == "Ref":
-        return parameters[argument]
-    if name == "Fn::Sub":
-        text, extra = (argument, {}) if isinstance(argument, str) else argument
-        known = {**parameters, **{key: resolve(item, parameters) for key, item in extra.items()}}
-        return re.sub(r"\$\{([^}]+)\}", lambda match: known[match[1]], text)
-    if name == "Fn::Split":
-        separator, text = argument
-        return resolve(text, parameters).split(separator)
-    if name == "Fn::Select":
-        index, items = argument
-        return resolve(items, parameters)[index]
-    if name == "Fn::Join":
-        separator, items = argument
-        return separator.join(resolve(items, parameters))
-    if name == "Fn::Equals":
-        left, right = argument
-        return resolve(left, parameters) == resolve(right, parameters)
-    return value
 
 
 def statements(template):
@@ -187,12 +121,12 @@ def test_the_role_may_do_what_the_code_does_and_no_more(template):
     ],
 )
 def test_the_parameter_that_may_be_read_is_the_one_that_is_named(template, allowlist, parameter):
-    pseudo = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "Allowlist": allowlist}
+    stack = Stack(template, {"Allowlist": allowlist})
     assert re.fullmatch(template["Parameters"]["Allowlist"]["AllowedPattern"], allowlist)
-    assert resolve(template["Conditions"]["AllowlistIsInSsm"], pseudo) == (parameter is not None)
+    assert stack.holds("AllowlistIsInSsm") == (parameter is not None)
     if parameter:
         resource = statements(template)["ReadTheAllowlist"]["Resource"]
-        assert resolve(resource, pseudo) == f"arn:aws:ssm:{REGION}:{ACCOUNT}:{parameter}"
+        assert stack.resolve(resource) == f"arn:aws:ssm:{REGION}:{ACCOUNT}:{parameter}"
 
 
 def test_both_failure_paths_end_in_a_queue(translated):
