@@ -1,6 +1,7 @@
 """A proxy before an AWS endpoint that writes down which calls were made, and can delay or spoil them."""
 
 import http.client
+import json
 import random
 import socket
 import struct
@@ -62,7 +63,7 @@ def _action(headers, body):
     """The IAM action of a request: of the query protocol, or of the JSON protocol."""
     if target := headers.get("X-Amz-Target"):
         service = {"AmazonSSM": "ssm"}[target.split(".")[0]]
-        return f"{service}:{target.split('.')[1]}", {}
+        return f"{service}:{target.split('.')[1]}", json.loads(body)
     parameters = {name: values[0] for name, values in urllib.parse.parse_qs(body.decode()).items()}
     # The credential's scope names the service: Credential=KEY/DATE/REGION/SERVICE/aws4_request
     service = headers["Authorization"].split("Credential=")[1].split("/")[3]
