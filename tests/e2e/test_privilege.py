@@ -1,0 +1,239 @@
+"""Least privilege, judged by an evaluator that is not ours: the function's role may make the calls that the binary makes,
+and none that a thief of the role would like to make.
+
+The policies are those that the translated template attaches to the role, with values in the place of its parameters.
+"""
+
+import json
+
+import pytest
+from cloudformation import Stack
+from judge import Call, allowed, judge
+
+from local.aws import ACCOUNT, OWN_ROLE_ARN, PRINCIPALS, REGION, ROOT, allowlist
+
+PARAMETER = "/remediator/allowlist"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:denied-invokes"
+LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:remediator-LogGroup-1A2B3C"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:remediator-FailedInvocations-1A2B3C"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator-Function-1A2B3C"
+# What Ref and GetAtt give for the stack's resources.
+RESOURCES = {
+    "Role": OWN_ROLE_ARN.split("/")[-1],
+    "Role.Arn": OWN_ROLE_ARN,
+    "Topic": TOPIC,
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-loggroup.html
+    "LogGroup.Arn": f"{LOG_GROUP}:*",
+    "FailedInvocations.Arn": QUEUE,
+}
+ARNS = {f"{kind}/{name}": f"arn:aws:iam::{ACCOUNT}:{kind}{path}{name}" for kind, path, name in PRINCIPALS}
+LISTED = [principal for rule in json.loads(allowlist())["rules"] for principal in rule["principals"]]
+USER, ROLE = ARNS["user/remotion_user"], ARNS["role/render-worker"]
+# Made by Lambda with the function's role: no call of the binary's.
+BY_LAMBDA = [
+    Call("logs:CreateLogStream", f"{LOG_GROUP}:log-stream:2026/09/14/[$LATEST]0123456789abcdef"),
+    Call("logs:PutLogEvents", f"{LOG_GROUP}:log-stream:2026/09/14/[$LATEST]0123456789abcdef"),
+    Call("sqs:SendMessage", QUEUE),
+]
+
+
+def iam_arn(rest):
+    return f"arn:aws:iam::{ACCOUNT}:{rest}"
+
+
+def parameter_arn(name):
+    return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name.removeprefix('/')}"
+
+
+@pytest.fixture(scope="session")
+def policies(translated):
+    """What is attached to the role in a stack with these parameters."""
+
+    def policies(**parameters):
+        stack = Stack(translated, {"Allowlist": f"ssm:{PARAMETER}", "PrincipalArns": LISTED, **parameters}, RESOURCES)
+        return [stack.resolve(translated["Resources"]["Permissions"]["Properties"]["PolicyDocument"])]
+
+    return policies
+
+
+def call_of(action, parameters):
+    """What IAM would decide on, for a call as the proxy wrote it down."""
+    match action.split(":"):
+        case ["iam", operation]:
+            kind = "user" if "User" in operation else "role"
+            name = f"{kind}/{parameters[f'{kind.title()}Name']}"
+            # The call holds the name alone; IAM knows the path. Who does not exist has none.
+            return Call(action, ARNS.get(name, iam_arn(name)))
+        case ["sns", _]:
+            return Call(action, parameters["TopicArn"])
+        case ["ssm", _]:
+            return Call(action, parameter_arn(parameters["Name"]))
+    raise ValueError(f"{action}: on which resource is that?")
+
+
+def event(name):
+    return json.loads((ROOT / f"events/{name}.json").read_text())
+
+
+def test_the_role_has_no_other_policy(translated):
+    """Neither the template nor its translation attaches one in another way."""
+    resources = translated["Resources"]
+    kinds = {name: item["Type"] for name, item in resources.items() if item["Type"].startswith("AWS::IAM::")}
+    assert kinds == {"Role": "AWS::IAM::Role", "Permissions": "AWS::IAM::RolePolicy"}
+    assert resources["Permissions"]["Properties"]["RoleName"] == {"Ref": "Role"}
+    assert not {"Policies", "ManagedPolicyArns"} & set(resources["Role"]["Properties"])
+    assert resources["Function"]["Properties"]["Role"] == {"Fn::GetAtt": ["Role", "Arn"]}
+
+
+@pytest.fixture
+def made(start, account, calls):
+    """The calls of the real binary over events of each kind, each call once."""
+    account.ssm.put_parameter(Name=PARAMETER, Value=allowlist(), Type="String", Overwrite=True)
+    gone = json.loads(json.dumps(event("role")).replace("render-worker", "render-gone"))
+    refused = ["not-allowlisted", "notify-only", "explicit-service-control-policy", "own-role", "root", "malformed-event"]
+    runs = [
+        ({"MODE": "dry-run"}, ["user", "role"], {"would_grant"}),
+        ({}, ["user", "user-with-path", "role", "role-with-path"], {"granted"}),
+        # Another environment, which does not remember the grants.
+        ({}, ["user", "user-with-path", "role", "role-with-path"], {"already_granted"}),
+        ({}, [*refused, gone], {"refused", "ignored"}),
+    ]
+    for variables, events, outcomes in runs:
+        with start(ALLOWLIST=f"ssm:{PARAMETER}", NOTICE_INTERVAL="0", **variables) as function:
+            events = [event(item) if isinstance(item, str) else item for item in events]
+            replies = [function.invoke(item) for item in events]
+        assert {reply.body.get("outcome") for reply in replies} == outcomes
+    found = []
+    for call in (call_of(*call) for call in calls.calls):
+        if call not in found:
+            found.append(call)
+    return found
+
+
+def test_what_the_binary_calls_is_allowed_and_nothing_else_is(made, policies):
+    assert TOPIC in {call.resource for call in made}
+    assert {ARNS["user/remotion_user_eu"], ARNS["role/render-stitcher"]} < {call.resource for call in made}
+    assert allowed(policies(), made) == made
+    statements = [statement for policy in policies() for statement in policy["Statement"]]
+    actions = [statement["Action"] for statement in statements if statement["Effect"] == "Allow"]
+    actions = {action for item in actions for action in ([item] if isinstance(item, str) else item)}
+    assert actions == {call.action for call in made + BY_LAMBDA}
+
+
+def test_what_lambda_does_with_the_role_is_allowed(policies):
+    assert allowed(policies(), BY_LAMBDA) == BY_LAMBDA
+
+
+POLICY_CALLS = ["Get{}Policy", "Put{}Policy", "List{}Policies"]
+
+
+def on_inline_policies(arn):
+    kind = arn.split(":")[-1].split("/")[0].title()
+    return [Call(f"iam:{name.format(kind)}", arn) for name in POLICY_CALLS]
+
+
+# Whose policies the function must not touch, with PrincipalArns as the example's allowlist has them.
+OTHERS = [
+    ARNS["user/stranger"],
+    ARNS["role/intern"],
+    iam_arn("user/remotion_user_eu"),
+    iam_arn("user/media/remotion_user"),
+    iam_arn("user/remotion_user2"),
+    iam_arn("role/service/other/render-worker"),
+    iam_arn("role/aws-service-role/lambda.amazonaws.com/AWSServiceRoleForLambda"),
+    USER.replace(ACCOUNT, "111122223333"),
+    ROLE.replace(ACCOUNT, "111122223333"),
+]
+ON_OTHERS = [call for arn in OTHERS for call in on_inline_policies(arn)]
+
+ON_ITSELF = [
+    *on_inline_policies(OWN_ROLE_ARN),
+    Call("iam:AttachRolePolicy", OWN_ROLE_ARN),
+    Call("iam:DeleteRolePolicy", OWN_ROLE_ARN),
+    Call("iam:DeleteRolePermissionsBoundary", OWN_ROLE_ARN),
+    Call("iam:PassRole", OWN_ROLE_ARN),
+    Call("iam:UpdateAssumeRolePolicy", OWN_ROLE_ARN),
+]
+
+# What the role has no use for, though it may do other things to the same user, role, topic, parameter, ...
+OTHER_CALLS = [
+    *(
+        Call(f"iam:{name}", USER)
+        for name in [
+            "AttachUserPolicy", "CreateAccessKey", "CreateLoginProfile", "DeactivateMFADevice", "DeleteUserPermissionsBoundary",
+            "DeleteUserPolicy", "DetachUserPolicy", "PutUserPermissionsBoundary", "TagUser", "UpdateLoginProfile", "UpdateUser",
+        ]
+    ),
+    *(
+        Call(f"iam:{name}", ROLE)
+        for name in [
+            "AttachRolePolicy", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DetachRolePolicy", "PassRole",
+            "PutRolePermissionsBoundary", "TagRole", "UpdateAssumeRolePolicy",
+        ]
+    ),
+    Call("sts:AssumeRole", ROLE),
+    Call("sts:AssumeRole", iam_arn("role/administrator")),
+    Call("iam:AddUserToGroup", iam_arn("group/administrators")),
+    Call("iam:PutGroupPolicy", iam_arn("group/administrators")),
+    Call("iam:AttachGroupPolicy", iam_arn("group/administrators")),
+    Call("iam:CreatePolicyVersion", iam_arn("policy/ceiling")),
+    Call("iam:SetDefaultPolicyVersion", iam_arn("policy/ceiling")),
+    Call("iam:CreateUser", iam_arn("user/thief")),
+    Call("iam:CreateRole", iam_arn("role/thief")),
+    Call("iam:CreateServiceLinkedRole", iam_arn("role/aws-service-role/x.amazonaws.com/X")),
+    Call("sns:Publish", f"{TOPIC}-2"),
+    Call("sns:Publish", TOPIC.replace(ACCOUNT, "111122223333")),
+    Call("sns:Publish", TOPIC.replace(REGION, "eu-west-1")),
+    Call("sns:SetTopicAttributes", TOPIC),
+    Call("sns:Subscribe", TOPIC),
+    Call("sns:AddPermission", TOPIC),
+    Call("sns:DeleteTopic", TOPIC),
+    Call("ssm:GetParameter", parameter_arn("/other")),
+    Call("ssm:GetParameter", parameter_arn(f"{PARAMETER}2")),
+    Call("ssm:GetParameter", parameter_arn(f"{PARAMETER}/secret")),
+    Call("ssm:GetParameter", parameter_arn(PARAMETER).replace(REGION, "eu-west-1")),
+    Call("ssm:GetParametersByPath", parameter_arn("/remediator")),
+    Call("ssm:GetParameterHistory", parameter_arn(PARAMETER)),
+    Call("ssm:PutParameter", parameter_arn(PARAMETER)),
+    Call("ssm:DeleteParameter", parameter_arn(PARAMETER)),
+    Call("lambda:UpdateFunctionCode", FUNCTION),
+    Call("lambda:UpdateFunctionConfiguration", FUNCTION),
+    Call("lambda:AddPermission", FUNCTION),
+    Call("lambda:InvokeFunction", FUNCTION),
+    Call("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ffmpeg-clip-cutter"),
+    Call("sqs:ReceiveMessage", QUEUE),
+    Call("sqs:DeleteMessage", QUEUE),
+    Call("sqs:PurgeQueue", QUEUE),
+    Call("sqs:SetQueueAttributes", QUEUE),
+    Call("sqs:SendMessage", QUEUE.replace("FailedInvocations", "UndeliveredEvents")),
+    Call("logs:CreateLogStream", f"{LOG_GROUP}-2:log-stream:x"),
+    Call("logs:PutLogEvents", f"{LOG_GROUP}-2:log-stream:x"),
+    Call("logs:GetLogEvents", f"{LOG_GROUP}:log-stream:x"),
+    Call("logs:DeleteLogStream", f"{LOG_GROUP}:log-stream:x"),
+    Call("logs:DeleteLogGroup", f"{LOG_GROUP}:*"),
+    Call("logs:PutRetentionPolicy", f"{LOG_GROUP}:*"),
+    Call("events:PutTargets", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/remediator-FunctionDeniedInvoke-1A2B3C"),
+    Call("events:PutEvents", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"),
+    Call("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/remediator/0"),
+    Call("cloudtrail:StopLogging", f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/main"),
+    Call("kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0"),
+    Call("s3:GetObject", "arn:aws:s3:::clips/secret"),
+]  # fmt: skip
+
+
+def test_a_thief_of_the_role_gets_no_further(policies):
+    assert allowed(policies(), ON_OTHERS + ON_ITSELF + OTHER_CALLS) == []
+    assert set(judge(policies(), ON_ITSELF)) == {"Deny"}
+
+
+@pytest.mark.parametrize("arns", [["*"], [iam_arn("*")], [iam_arn("user/*"), iam_arn("role/*")], [OWN_ROLE_ARN]], ids=str)
+def test_however_wide_principal_arns_is_the_role_itself_is_denied(arns, policies):
+    wide = policies(PrincipalArns=arns)
+    assert set(judge(wide, ON_ITSELF)) == {"Deny"}
+    # Nor does it open another call.
+    assert allowed(wide, OTHER_CALLS) == []
+
+
+def test_a_list_that_is_not_in_ssm_lets_no_parameter_be_read(policies):
+    inline = policies(Allowlist=allowlist())
+    assert judge(inline, [Call("ssm:GetParameter", parameter_arn(PARAMETER))]) == ["NotApplicable"]
