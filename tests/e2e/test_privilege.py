@@ -5,6 +5,7 @@ The policies are those that the translated template attaches to the role, with v
 """
 
 import json
+import re
 
 import pytest
 from cloudformation import Stack
@@ -237,3 +238,73 @@ def test_however_wide_principal_arns_is_the_role_itself_is_denied(arns, policies
 def test_a_list_that_is_not_in_ssm_lets_no_parameter_be_read(policies):
     inline = policies(Allowlist=allowlist())
     assert judge(inline, [Call("ssm:GetParameter", parameter_arn(PARAMETER))]) == ["NotApplicable"]
+
+
+BOUNDARY = iam_arn("policy/ceiling")
+BOUNDARY_KEY = "iam:PermissionsBoundary"
+TAG_KEY = "aws:ResourceTag/lambda-invoke-remediator"
+# Which of its keys IAM gives with which call: the boundary with those that write alone, the tags with all.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+KEYS = {"Get": {TAG_KEY}, "List": {TAG_KEY}, "Put": {TAG_KEY, BOUNDARY_KEY}}
+
+
+def on(calls, principal):
+    """The calls on a principal with this boundary and this tag, as the keys of conditions."""
+
+    def keys(call):
+        return next((keys for prefix, keys in KEYS.items() if call.action.startswith(f"iam:{prefix}")), set())
+
+    return [call._replace(context={key: principal[key] for key in principal if key in keys(call)}) for call in calls]
+
+
+NOTHING, READ, ALL = (), ("iam:Get", "iam:List"), ("iam:Get", "iam:List", "iam:Put")
+BY_BOUNDARY, BY_TAG = {"RequiredPermissionsBoundary": BOUNDARY}, {"RequiredTagValue": "yes"}
+BOUND, TAGGED = {BOUNDARY_KEY: BOUNDARY}, {TAG_KEY: "yes"}
+# (the template's parameters, the principal, which calls are allowed on it)
+CONDITIONS = {
+    "none": ({}, {}, ALL),
+    "none, on a principal that meets both": ({}, BOUND | TAGGED, ALL),
+    "boundary": (BY_BOUNDARY, BOUND, ALL),
+    "boundary, none there": (BY_BOUNDARY, {}, READ),
+    "boundary, another there": (BY_BOUNDARY, {BOUNDARY_KEY: f"{BOUNDARY}2"}, READ),
+    "boundary, a tag there": (BY_BOUNDARY, TAGGED, READ),
+    "tag": (BY_TAG, TAGGED, ALL),
+    "tag, none there": (BY_TAG, {}, NOTHING),
+    "tag, another value there": (BY_TAG, {TAG_KEY: "no"}, NOTHING),
+    "tag, in other letters": (BY_TAG, {TAG_KEY: "Yes"}, NOTHING),
+    "tag, another tag there": (BY_TAG, {"aws:ResourceTag/team": "yes"}, NOTHING),
+    "tag, a boundary there": (BY_TAG, BOUND, NOTHING),
+    "both": (BY_BOUNDARY | BY_TAG, BOUND | TAGGED, ALL),
+    "both, a tag there": (BY_BOUNDARY | BY_TAG, TAGGED, READ),
+    "both, a boundary there": (BY_BOUNDARY | BY_TAG, BOUND, NOTHING),
+    "both, none there": (BY_BOUNDARY | BY_TAG, {}, NOTHING),
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_condition_on_the_principal(condition, policies):
+    parameters, principal, prefixes = CONDITIONS[condition]
+    narrow = policies(**parameters)
+    calls = on([call for arn in (USER, ROLE) for call in on_inline_policies(arn)], principal)
+    assert allowed(narrow, calls) == [call for call in calls if call.action.startswith(prefixes)]
+    # It opens nothing, even if what the call is on met it.
+    assert allowed(narrow, on(ON_OTHERS + ON_ITSELF + OTHER_CALLS, BOUND | TAGGED)) == []
+    assert allowed(narrow, BY_LAMBDA) == BY_LAMBDA
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        (
+            "RequiredPermissionsBoundary",
+            ["", BOUNDARY, iam_arn("policy/team/ceiling"), "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws-cn:iam::281502313273:policy/a"],
+            ["ceiling", "*", iam_arn("policy/*"), iam_arn("policy/${aws:username}"), iam_arn("role/ceiling"), f"{BOUNDARY} "],
+        ),
+        ("RequiredTagValue", ["", "yes", "team a/b_c.d:e=f+g@h-i"], ["*", "y?s", "${aws:username}", "a,b", "x" * 257]),
+    ],
+    ids=["boundary", "tag"],
+)  # fmt: skip
+def test_a_condition_has_one_exact_value(parameter, good, bad, template):
+    pattern = template["Parameters"][parameter]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, value) for value in good)
+    assert not any(re.fullmatch(pattern, value) for value in bad)
