@@ -3,6 +3,7 @@
 //! A [`Grant`] can be made here alone, and what is granted is read from it alone. So nothing can be granted that was not
 //! decided, and a grant is always the exact function that was denied, however wide the pattern that admitted it.
 
+use crate::agreement::shown;
 use crate::allowlist::{Allowlist, RuleAction};
 use crate::arn::FunctionArn;
 use crate::caller::Caller;
@@ -110,7 +111,7 @@ fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<&'a Principal
         if let Some(account) = account.filter(|account| *account != own.account) {
             return refuse(
                 Reason::OtherAccount,
-                format!("{who} is of account `{account}`, this is {}", own.account),
+                format!("{who} is of account `{}`, this is {}", shown(account), own.account),
             );
         }
     }

@@ -110,7 +110,8 @@ async fn text_for_a_mail_stays_in_its_line() {
     for path in ["eventID", "eventTime", "sourceIPAddress", "userAgent"] {
         event["detail"][path] = json!(text);
     }
-    event["detail"]["userIdentity"]["type"] = json!(text);
+    event["detail"]["userIdentity"] = json!({"type": text, "accountId": text});
+    event["detail"]["errorMessage"] = json!(null);
     let aws = FakeAws::default();
     invoke(&aws.remediator(&[]), event.to_string().as_bytes()).await.unwrap();
     let notice = &aws.published()[0];
