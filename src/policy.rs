@@ -9,6 +9,7 @@
 use crate::arn::FunctionArn;
 use crate::denial::ACTION;
 use crate::pattern;
+use crate::text::one_line;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -94,7 +95,8 @@ struct PolicyDocument<'a> {
 
 impl<'a> PolicyDocument<'a> {
     fn parse(text: &'a str) -> Result<Self, String> {
-        let object: Object<'a> = read(text).map_err(|error| format!("it is no policy document: {error}"))?;
+        let object: Object<'a> =
+            read(text).map_err(|error| format!("it is no policy document: {}", shown(&error)))?;
         let statement = object.get("Statement").ok_or("it has no Statement")?;
         let (texts, is_list) = match read::<Vec<&'a RawValue>>(statement.get()) {
             Ok(texts) => (texts, true),
@@ -151,7 +153,7 @@ impl<'a> Statement<'a> {
     fn parse(text: &'a RawValue) -> Result<Self, String> {
         // Reading it as a value finds out whether it is too deep, or holds what no value can hold.
         let object = read::<Value>(text.get()).and_then(|_| read::<Object<'a>>(text.get()));
-        let object = object.map_err(|error| format!("a statement cannot be read: {error}"))?;
+        let object = object.map_err(|error| format!("a statement cannot be read: {}", shown(&error)))?;
         let effect = object.texts("Effect");
         if !effect.is_some_and(|effect| effect == ["Allow"] || effect == ["Deny"]) {
             return Err("a statement has neither the Effect Allow nor Deny".to_owned());
@@ -271,7 +273,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
                 let mut entries: Vec<(String, &'de RawValue)> = Vec::new();
                 while let Some(key) = map.next_key::<String>()? {
                     if entries.iter().any(|(name, _)| *name == key) {
-                        return Err(A::Error::custom(format!("the key `{key}` stands twice")));
+                        return Err(A::Error::custom(format!("the key \"{key}\" stands twice")));
                     }
                     entries.push((key, map.next_value()?));
                 }
@@ -281,6 +283,11 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
         deserializer.deserialize_map(Entries)
     }
+}
+
+/// What serde says, which may repeat the document's own text.
+fn shown(error: &serde_json::Error) -> String {
+    one_line(&error.to_string(), 256)
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
