@@ -153,6 +153,7 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
     };
 
     let (action, rest) = first_word(rest);
+    let is_action_cut = is_cut && rest.is_empty();
     let (resource, rest) = match rest.strip_prefix("on resource: ") {
         None if is_cut && rest.is_empty() => (Resource::Cut, ""),
         None if is_cut && "on resource:".starts_with(rest) => (Resource::Cut, ""),
@@ -162,7 +163,7 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
             (word, rest) => (Resource::Named(unquoted(word).to_owned()), rest),
         },
     };
-    let action = Some(unquoted(action)).filter(|action| !(is_cut && text.ends_with(action)));
+    let action = Some(unquoted(action)).filter(|_| !is_action_cut);
     let cause = match clause(rest) {
         Some(Clause { action: Some(other), .. })
             if action.is_some_and(|action| !other.eq_ignore_ascii_case(action)) =>
@@ -474,6 +475,22 @@ mod tests {
         let exact = whole(1024 - length, clause);
         assert_eq!(exact.len(), 1024);
         assert!(parse(&exact).unwrap().cause.is_curable());
+    }
+
+    #[test]
+    fn only_a_cut_hides_the_action() {
+        let whole =
+            format!("{} User: {USER} is not authorized to perform: lambda:GetFunction", "x".repeat(1_000));
+        assert_eq!(parse(&whole).unwrap().action, None);
+        let denied = format!(
+            "{whole} on resource: {FUNCTION} because no identity-based policy allows the lambda:GetFunction action \
+             (lambda:GetFunction"
+        );
+        assert_eq!(parse(&denied).unwrap().action.as_deref(), Some("lambda:GetFunction"));
+        assert_eq!(
+            parse(&with("").replace(&format!(" on resource: {FUNCTION}"), "...")).unwrap().action,
+            None
+        );
     }
 
     #[test]
