@@ -143,7 +143,7 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
     let ambiguous = NotOneDenial::Ambiguous { names_invoke: text.contains("lambda:InvokeFunction") };
 
     let (subject, rest) = text.split_once(SENTENCE).ok_or(NotOneDenial::OtherText)?;
-    if rest.contains(SENTENCE.trim_ascii()) || rest.contains("User:") {
+    if [subject, rest].iter().any(|text| text.contains(SENTENCE.trim_ascii())) || rest.contains("User:") {
         return Err(ambiguous);
     }
     let user = match subject.matches("User:").count() {
@@ -509,6 +509,7 @@ mod tests {
         assert_eq!(parse(&format!("{one} {one}")), ambiguous);
         assert_eq!(parse(&format!("User: {USER} {one}")), ambiguous);
         assert_eq!(parse(&format!("{one} User: {USER}")), ambiguous);
+        assert_eq!(parse(&format!("x;is not authorized to perform: s3:GetObject {one}")), ambiguous);
         assert_eq!(
             parse(&with(" because no identity-based policy allows the lambda:InvokeFunctionUrl action")),
             ambiguous
