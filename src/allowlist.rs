@@ -87,7 +87,8 @@ impl Allowlist {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let list: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
-            let place = if path == "." { "the document".to_owned() } else { path };
+            // A key may be the empty text.
+            let place = if ["", "."].contains(&path.as_str()) { "the document".to_owned() } else { path };
             AllowlistError { place, problem: error.into_inner().to_string() }
         })?;
         deserializer.end().map_err(|error| AllowlistError {
@@ -359,6 +360,7 @@ mod tests {
             (json!({}), "the document: missing field `rules`"),
             (json!({"rules": []}), "rules: "),
             (json!({"rules": [good], "more": 1}), "more: unknown field"),
+            (json!({"rules": [good], "": 1}), "the document: unknown field"),
             (json!({"rules": [good, {"id": "b"}]}), "rules[1]: missing field `principals`"),
             (json!({"rules": [good, good]}), "rules[1].id: "),
             (json!({"rules": [{"id": "", "principals": [USER], "functions": [FUNCTION]}]}), "rules[0].id"),
