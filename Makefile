@@ -7,9 +7,11 @@ VENV := .venv
 READY := $(VENV)/.ready
 EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= event message allowlist policy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo invoke test check deny fmt build expected clean
+.PHONY: help setup demo invoke test check deny fuzz fmt build expected clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -35,6 +37,7 @@ test: $(READY) ## Run all tests: of the library, of the real binary over the wir
 
 check: $(READY) ## Check format, lints, documentation and template
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --quiet --all-targets -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
 	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint template.yaml
@@ -43,8 +46,21 @@ deny: ## Check the dependencies: licences, sources, duplicates, known vulnerabil
 	@cargo deny --version || { echo 'cargo-deny is missing, nothing was checked: cargo install --locked cargo-deny' >&2; exit 1; }
 	cargo deny --locked check --deny unnecessary-skip --deny unmatched-skip $(DENY)
 
+# No sanitizer: there is no unsafe code to watch, and so the stable compiler will do. The seeds are read only; what is
+# found besides is kept where things are built, and an input that breaks an invariant in fuzz/artifacts.
+fuzz: ## Fuzz whatever reads texts of others: each of FUZZ_TARGETS for FUZZ_SECONDS
+	@cargo fuzz --version || { echo 'cargo-fuzz is missing, nothing was run: cargo install --locked cargo-fuzz' >&2; exit 1; }
+	cargo metadata --locked --quiet --format-version 1 --manifest-path fuzz/Cargo.toml > /dev/null
+	set -e; for target in $(FUZZ_TARGETS); do \
+		mkdir -p "fuzz/target/corpus/$$target"; \
+		cargo fuzz run --sanitizer none "$$target" "fuzz/target/corpus/$$target" "fuzz/corpus/$$target" -- \
+			-dict="fuzz/dictionaries/$$target.dict" -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+			-print_final_stats=1 -print_funcs=0 -verbosity=0; \
+	done
+
 fmt: ## Format the code
 	cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
@@ -53,4 +69,4 @@ expected: ## Write what becomes of events/ and the allowlist's schema anew; look
 	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet
 
 clean: ## Remove all that was built or set up
-	rm -rf target $(VENV) .pytest_cache .aws-sam
+	rm -rf target fuzz/target $(VENV) .pytest_cache .aws-sam
