@@ -33,7 +33,7 @@ invoke: $(READY) ## The same for one file: make invoke EVENT=events/role.json
 test: $(READY) ## Run all tests: of the library, of the real binary over the wire, of the template
 	cargo test --locked --quiet
 	cargo build --locked --quiet
-	$(VENV)/bin/python -m pytest --quiet --numprocesses 4 tests/e2e
+	$(VENV)/bin/python -m pytest --quiet --numprocesses 8 tests/e2e
 
 check: $(READY) ## Check format, lints, documentation and template
 	cargo fmt --check

@@ -156,7 +156,7 @@ impl ApiCall {
             Ok(envelope) => envelope,
             Err(_) if !is_object => return Err(OtherEvent::new("it is not a JSON object".to_owned())),
             Err(error) => {
-                let error = one_line(&error.to_string(), 128);
+                let error = one_line(&error.to_string().replace('`', "'"), 128);
                 return Err(OtherEvent::new(format!("it is not an EventBridge event: {error}")));
             }
         };

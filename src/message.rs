@@ -171,7 +171,10 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
             return Err(ambiguous);
         }
         Some(Clause { denied_by, denial, policy, .. }) => Cause::Stated { denied_by, denial, policy },
-        None if is_neutral(rest) && !is_cut => Cause::Unstated,
+        // Some put the reason first.
+        None if is_neutral(rest) && !is_cut && !subject.to_ascii_lowercase().contains("explicit deny") => {
+            Cause::Unstated
+        }
         None => Cause::Unread,
     };
     Ok(Message { user, action: action.map(str::to_owned), resource, cause })
@@ -432,6 +435,12 @@ mod tests {
         ] {
             assert_eq!(parse(&format!("{prefix}{text}")), parse(&text), "{prefix}");
         }
+    }
+
+    #[test]
+    fn a_reason_before_the_sentence_is_not_silence() {
+        let text = format!("with an explicit deny. {}", with(""));
+        assert!(!parse(&text).unwrap().cause.is_curable());
     }
 
     #[test]

@@ -44,12 +44,6 @@ def the_proxy(the_account):
         yield found
 
 
-@pytest.fixture(scope="session")
-def all_actions(the_proxy):
-    """Every action that the binary was seen to call, in the whole session."""
-    return set()
-
-
 @pytest.fixture
 def account(the_account):
     the_account.delete_policies()
@@ -58,10 +52,9 @@ def account(the_account):
 
 
 @pytest.fixture
-def calls(the_proxy, all_actions):
+def calls(the_proxy):
     the_proxy.clear()
-    yield the_proxy
-    all_actions.update(the_proxy.actions())
+    return the_proxy
 
 
 @pytest.fixture
