@@ -70,7 +70,8 @@ def main(arguments):
     print("Building the function (the first time takes some minutes) ...", flush=True)
     if subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=ROOT).returncode != 0:
         sys.exit("the function could not be built; see above")
-    with account() as aws, emulator(aws.environment()) as function:
+    # Repeats are told as well here: each shall show its notice.
+    with account() as aws, emulator(aws.environment(NOTICE_INTERVAL="0")) as function:
         replies = [run_one(aws, function, event) for event in events or [ROOT / f"events/{name}.json" for name in EVENTS]]
     outcomes = [reply.get("outcome") for reply in replies]
     if not events and outcomes != EXPECTED:

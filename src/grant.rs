@@ -40,11 +40,11 @@ use tokio::time::{Instant, sleep};
 /// How long before a put is sent the read may have begun that it rests on.
 pub const KNOWLEDGE_MAX_AGE: Duration = Duration::from_millis(750);
 /// How long a put may take to be answered.
-pub const PUT_TIMEOUT: Duration = Duration::from_millis(1_000);
+pub const PUT_TIMEOUT: Duration = Duration::from_millis(750);
 /// How far behind a write a read may be.
-pub const STALE_READ: Duration = Duration::from_millis(500);
+pub const STALE_READ: Duration = Duration::from_millis(400);
 /// How long a grant has to stay before it is believed.
-pub const SETTLE: Duration = Duration::from_millis(2_500);
+pub const SETTLE: Duration = Duration::from_millis(2_000);
 /// How long is tried before it is left to Lambda's retry.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 
