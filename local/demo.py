@@ -5,6 +5,7 @@
 """
 
 import json
+import signal
 import subprocess
 import sys
 import textwrap
@@ -80,6 +81,9 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    # However it is ended, its servers end with it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         main(sys.argv[1:])
     except RuntimeError as error:
