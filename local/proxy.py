@@ -22,7 +22,9 @@ class Answer:
 
 
 # Ways to end a call without an answer: nothing gets through; the answer breaks off in its middle; nothing comes at all.
-DROP, BREAK_OFF, HANG = "drop", "break off", "hang"
+# Or it is carried out after the client has given up.
+DROP, BREAK_OFF, HANG, LATE = "drop", "break off", "hang", "late"
+LATE_SECONDS = 1.3
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class Proxy:
         self.endpoint = endpoint
         # (IAM action, the request's parameters), such as ("iam:PutUserPolicy", {"UserName": ...}).
         self.calls = []
+        # When each of them came, in seconds.
+        self.times = []
         # Gives the fault for a call, or None: called with its action and how often that was called before.
         self.fault = lambda action, count: None
-        # Called after a call was answered, with its action and how often that was called before.
-        self.after = lambda action, count: None
+        # Called when a call was carried out and before it is answered, with its action and how often that was called before.
+        self.before_answer = lambda action, count: None
         # The longest random delay of a call, in seconds.
         self.delay = 0.0
         self.lock = threading.Lock()
@@ -51,11 +55,13 @@ class Proxy:
 
     def clear(self):
         self.calls.clear()
+        self.times.clear()
 
     def note(self, action, parameters):
         with self.lock:
             count = self.actions().count(action)
             self.calls.append((action, parameters))
+            self.times.append(time.monotonic())
             return count
 
 
@@ -85,12 +91,17 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(random.uniform(0, proxy.delay))
         fault = proxy.fault(action, count)
         if fault is None:
-            self.answer(*self.forward(body))
+            answer = self.forward(body)
+            proxy.before_answer(action, count)
+            self.answer(*answer)
+        elif fault.kind == LATE:
+            time.sleep(LATE_SECONDS)
+            self.forward(body)
+            self.spoil(DROP)
         else:
             if fault.is_carried_out:
                 self.forward(body)
             self.spoil(fault.kind)
-        proxy.after(action, count)
 
     def forward(self, body):
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)

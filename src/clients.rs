@@ -10,10 +10,14 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use std::time::Duration;
 
 /// A hung call is given up and tried again well before Lambda would end the function, whose timeout is 60 seconds in
-/// template.yaml: get, put, read-back and publish, each with all its tries, take less than that.
+/// template.yaml. Where several calls hang one after the other, the handler ends it in time and says in which step.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The cold start reads the allowlist, and Lambda gives it ten seconds.
+///
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>.
+const SSM_TIMEOUT: Duration = Duration::from_secs(6);
 /// Throttling and 5xx are tried again at once; what lasts longer is Lambda's to retry, minutes later.
 const ATTEMPTS: u32 = 3;
 
@@ -39,6 +43,7 @@ impl Clients {
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
+        let ssm_timeouts = timeouts.to_builder().operation_timeout(SSM_TIMEOUT).build();
         let shared = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
             .timeout_config(timeouts)
@@ -52,7 +57,9 @@ impl Clients {
         Self {
             iam: aws_sdk_iam::Client::new(&shared),
             sns: aws_sdk_sns::Client::new(&in_region(&shared, Some(config.topic.region.clone()))),
-            ssm: aws_sdk_ssm::Client::new(&in_region(&shared, ssm_region)),
+            ssm: aws_sdk_ssm::Client::new(
+                &in_region(&shared, ssm_region).into_builder().timeout_config(ssm_timeouts).build(),
+            ),
         }
     }
 }

@@ -11,17 +11,21 @@
 //! 1. A document is written only while what it rests on is young: the put is sent at most [`KNOWLEDGE_MAX_AGE`] after its
 //!    read *began* (a slower writer reads again), and has [`PUT_TIMEOUT`] to be answered. The SDK never repeats a put, since
 //!    that would write on old knowledge. So what a writer writes is at most as old as both together.
-//! 2. After its last write a writer watches for [`SETTLE`], which is longer than that, and adds again what is missing. Only
-//!    when the function is in the document at the end of that time is it `granted`.
+//! 2. After its last write a writer watches for [`SETTLE`] and adds again what is missing. Only when the function is in the
+//!    document at the end of that time is it `granted`. The time is longer than the two of rule 1 and twice [`STALE_READ`]:
+//!    another writer's read may lag behind, and so may our last look.
 //!
 //! Why it holds: another write can take our grant away only if it rests on a read from before our write. When we have
 //! settled, every such write has been made, and we saw the document after it. Whoever reads later reads our grant and keeps
 //! it.
 //!
-//! What it assumes: that a put which is not answered in time has either been carried out by then, or never will be; that a
-//! read is not staler than [`STALE_READ`] (IAM is eventually consistent and states no bound); that other writers of this
+//! What it assumes: that a put which is not answered in time is carried out by then, or not at all (what is carried out
+//! later can still be seen, and made up for, while the other writer watches); that a read is not staler than [`STALE_READ`] (IAM is eventually consistent and states no bound); that other writers of this
 //! policy keep the same rule. A person who edits the policy in the console over minutes does not, and can take grants away:
-//! the next denial brings them back.
+//! a later denial brings them back.
+//!
+//! A function that is found in the policy at the first read is `already_granted`, on that one read: whoever wrote it
+//! watches it.
 //!
 //! Where it ends: after [`GIVE_UP_AFTER`] of writing and losing it gives up with an error, and Lambda tries the event again;
 //! never with a grant that was not seen to stay.
@@ -38,18 +42,18 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long before a put is sent the read may have begun that it rests on.
-pub const KNOWLEDGE_MAX_AGE: Duration = Duration::from_millis(750);
+pub const KNOWLEDGE_MAX_AGE: Duration = Duration::from_millis(1_000);
 /// How long a put may take to be answered.
-pub const PUT_TIMEOUT: Duration = Duration::from_millis(750);
+pub const PUT_TIMEOUT: Duration = Duration::from_millis(1_000);
 /// How far behind a write a read may be.
-pub const STALE_READ: Duration = Duration::from_millis(400);
+pub const STALE_READ: Duration = Duration::from_millis(500);
 /// How long a grant has to stay before it is believed.
-pub const SETTLE: Duration = Duration::from_millis(2_000);
+pub const SETTLE: Duration = Duration::from_millis(3_250);
 /// How long is tried before it is left to Lambda's retry.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 
 const _: () = assert!(
-    SETTLE.as_millis() > KNOWLEDGE_MAX_AGE.as_millis() + PUT_TIMEOUT.as_millis() + STALE_READ.as_millis(),
+    SETTLE.as_millis() > KNOWLEDGE_MAX_AGE.as_millis() + PUT_TIMEOUT.as_millis() + 2 * STALE_READ.as_millis(),
     "a writer must watch for longer than another may take"
 );
 
@@ -130,9 +134,14 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Makes the grant.
-pub async fn apply(iam: &Client, grant: &Grant, mode: Mode) -> Result<Granted, GrantError> {
-    let writer = Writer { policies: InlinePolicies::new(iam, grant.principal()), grant };
+/// Makes the grant. `on_write` is told what is added before each put, since that may be carried out whatever is heard of it.
+pub async fn apply(
+    iam: &Client,
+    grant: &Grant,
+    mode: Mode,
+    on_write: &dyn Fn(&[String]),
+) -> Result<Granted, GrantError> {
+    let writer = Writer { policies: InlinePolicies::new(iam, grant.principal()), grant, on_write };
     match writer.run(mode).await {
         Ok(granted) => Ok(granted),
         Err(Stop::Refused(refusal)) => Ok(Granted::Refused(refusal)),
@@ -149,6 +158,7 @@ struct Known {
 struct Writer<'a> {
     policies: InlinePolicies<'a>,
     grant: &'a Grant,
+    on_write: &'a dyn Fn(&[String]),
 }
 
 impl Writer<'_> {
@@ -203,11 +213,12 @@ impl Writer<'_> {
         let mut failures = 0;
         loop {
             known = self.young(known).await?;
-            let Merge::Write { document, .. } = &known.merge else {
+            let Merge::Write { document, added } = &known.merge else {
                 return Ok(());
             };
             let folded = policy::fold(document);
             let document = if is_folded { &folded } else { document };
+            (self.on_write)(added);
             match self.policies.put(document, PUT_TIMEOUT).await {
                 Ok(()) => {
                     // What is done is in the log even if the notice, or the rest of this invocation, gets lost.
@@ -257,14 +268,16 @@ impl Writer<'_> {
                 return Ok(false);
             }
         }
-        *usage = self.policies.usage().await;
+        // What cannot be found out meanwhile is not worth an error.
+        *usage = tokio::time::timeout_at(written + SETTLE, self.policies.usage()).await.unwrap_or(None);
         tokio::time::sleep_until(written + SETTLE).await;
         Ok(matches!(self.read().await?.merge, Merge::Covered { .. }))
     }
 
     /// The refusal when the quota is used up.
     async fn full(&self) -> Refusal {
-        let why = match self.policies.usage().await {
+        let usage = tokio::time::timeout(SETTLE, self.policies.usage()).await;
+        let why = match usage.unwrap_or(None) {
             Some(Usage { used, quota }) => format!(
                 "its inline policies hold {used} of {quota} characters (all of them together, white space left out), which \
                  leaves no room for this function"

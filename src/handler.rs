@@ -141,39 +141,51 @@ impl Remediator {
         Ok(match admitted.decide(&allowlist) {
             Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
             Decision::Grant(grant) => {
-                let verdict = self.grant(&grant, event_time(facts), step).await?;
+                let verdict = self.grant(&grant, facts, step).await?;
                 (verdict, Some(grant.rule().to_owned()))
             }
         })
     }
 
-    async fn grant(
-        &self,
-        grant: &Grant,
-        event_time: Option<SystemTime>,
-        step: &Step,
-    ) -> Result<Verdict, HandlerError> {
-        let found = |covered: Covered| match covered.is_clearly_before(event_time) {
+    async fn grant(&self, grant: &Grant, facts: &Facts, step: &Step) -> Result<Verdict, HandlerError> {
+        let found = |covered: Covered| match covered.is_clearly_before(event_time(facts)) {
             true => Verdict::StillDenied { is_listed: covered.is_listed() },
             false => Verdict::Grant(Granted::Already { is_listed: covered.is_listed() }),
         };
-        let recent = self.repeats().covered(grant, event_time, SystemTime::now());
-        if let Some(covered) = recent {
-            return Ok(found(covered));
+        if let Some(verdict) = self.recent(grant, facts, found) {
+            return Ok(verdict);
         }
         step.replace(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
-        let granted = grant::apply(&self.clients.iam, grant, self.config.mode).await?;
-        let now = SystemTime::now();
-        Ok(match granted {
+        let on_write = |added: &[String]| self.repeats().remember_write(grant, added);
+        let granted = grant::apply(&self.clients.iam, grant, self.config.mode, &on_write).await;
+        let mut repeats = self.repeats();
+        if let Err(GrantError::Iam(IamError::AccessDenied { .. })) | Ok(Granted::Refused(_)) = granted {
+            repeats.forget_write(grant);
+        }
+        Ok(match granted? {
             Granted::Already { is_listed } => {
-                found(self.repeats().remember_covered(grant, false, is_listed, now))
+                let covered = repeats.remember_covered(grant, is_listed, SystemTime::now());
+                match repeats.untold(grant) {
+                    // Written by an invocation that did not get as far as to tell it.
+                    Some(added) => Verdict::Grant(Granted::Written { added, usage: None }),
+                    None => found(covered),
+                }
             }
-            Granted::Written { .. } => {
-                self.repeats().remember_covered(grant, true, true, now);
-                Verdict::Grant(granted)
+            written @ Granted::Written { .. } => {
+                repeats.remember_covered(grant, true, SystemTime::now());
+                Verdict::Grant(written)
             }
-            Granted::WouldWrite | Granted::Refused(_) => Verdict::Grant(granted),
+            other @ (Granted::WouldWrite | Granted::Refused(_)) => Verdict::Grant(other),
         })
+    }
+
+    /// What is known without asking IAM: only good for an answer that is not told.
+    fn recent(&self, grant: &Grant, facts: &Facts, found: impl Fn(Covered) -> Verdict) -> Option<Verdict> {
+        let now = SystemTime::now();
+        let mut repeats = self.repeats();
+        let verdict = found(repeats.covered(grant, now)?);
+        let outcome = Outcome::new(facts, &verdict, Some(grant.rule()));
+        repeats.is_quiet(&outcome, &verdict, now).then_some(verdict)
     }
 
     async fn tell(

@@ -18,7 +18,7 @@ const CUT_AT_BYTES: usize = 1_000;
 const SENTENCE: &str = " is not authorized to perform: ";
 
 /// The kind of policy that denied, or did not allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeniedBy {
     /// A policy of the user, its groups, or the role.
@@ -42,7 +42,7 @@ pub enum DeniedBy {
 }
 
 /// Whether something denied, or nothing allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DenialKind {
     /// No statement allows the call.

@@ -116,7 +116,7 @@ impl Notice {
     }
 }
 
-/// What takes back a grant that our own statement holds: all that was added to it, and nothing that was there before.
+/// What takes back a grant that our own statement holds: what was added to it; where it was found there, the whole pair.
 fn undo_commands(denial: Option<&Denial>, verdict: &Verdict) -> Vec<String> {
     let Some((denial, Caller::Principal(principal))) = denial.map(|denial| (denial, denial.caller())) else {
         return Vec::new();

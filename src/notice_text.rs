@@ -28,8 +28,9 @@ pub fn text(outcome: &Outcome, facts: &Facts, verdict: &Verdict, undo: &[String]
     if !undo.is_empty() {
         text.push_str(
             "\nTake it back\n\
-             First take it out of the allowlist, or the next denial grants it again. Then, in a shell with the AWS CLI and \
-             Python 3 (AWS CloudShell has both), run these; what other policies and statements allow stays allowed:\n\n",
+             First take it out of the allowlist, or the next denial grants it again: deploy a list that is a parameter of the \
+             stack, or wait a minute for one in SSM. Then run these in a shell with the AWS CLI and Python 3 (AWS CloudShell \
+             has both). What other policies and statements allow stays allowed.\n\n",
         );
         text.push_str(&undo.join("\n"));
         text.push('\n');
@@ -98,8 +99,9 @@ fn next_step(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> String {
              VPC endpoint, and an explicit Deny in any policy of the caller. The IAM policy simulator tells which."
         }
         (OutcomeKind::AlreadyGranted, _) => {
-            "Nothing, if the call was made before the grant had spread. If it is denied again, another layer denies: look at \
-             permissions boundaries, service control policies, session policies and the function's own policy."
+            "The grant is in place. If the call was made before it had spread, the next one succeeds. If it is denied again, \
+             another layer denies: look at permissions boundaries, service control policies, session policies and the \
+             function's own policy."
         }
         (OutcomeKind::WouldGrant, _) => {
             "Set the parameter Mode to enforce when dry-run has shown you enough."

@@ -1,10 +1,13 @@
 //! What this execution environment remembers, so that a storm of denials neither floods the topic nor wears out IAM.
 //!
 //! A caller that is denied tries again, and thousands of events for one pair of principal and function come in. [`Repeats`]
-//! knows what was told lately and which pairs are covered. It is a memory of bounded size, the oldest goes first, and no
-//! source of permission: forgetting costs a notice or a read more, and nothing else.
+//! knows what was told lately, which pairs are covered, and which were written and not told yet. It is a memory of bounded
+//! size, the oldest goes first, and no source of permission. What is forgotten, or was never seen by this environment, costs
+//! a read, a notice, or the knowledge that a denial came after its grant: then it is told as one that is covered, and that
+//! another layer may deny.
 
 use crate::decision::Grant;
+use crate::message::{DenialKind, DeniedBy};
 use crate::outcome::{Outcome, OutcomeKind, Verdict};
 use crate::refusal::Reason;
 use lru::LruCache;
@@ -14,18 +17,16 @@ use std::time::{Duration, SystemTime};
 /// How many pairs and notices are remembered; each takes some hundred bytes.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 /// How long after it was seen a pair counts as covered without being looked up: at first, and, four times as long each time
-/// that it was found covered again, at most. So a long storm costs few reads, and a single invoke by hand hardly waits.
+/// that it was found covered again, at most. Only answers that are not told rest on that.
 const FRESH_FIRST: Duration = Duration::from_secs(2);
-const FRESH_AT_MOST: Duration = Duration::from_secs(300);
-/// The same for a denial that came clearly after the grant, of which is told that the grant is in place.
-const FRESH_AT_MOST_AFTER: Duration = Duration::from_secs(60);
+const FRESH_AT_MOST: Duration = Duration::from_secs(60);
 /// How long after a grant a denial may still be due to the time that IAM takes to spread it.
 const PROPAGATION: Duration = Duration::from_secs(60);
 
 /// A pair that the policy covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Covered {
-    /// Since when at the latest.
+    /// Since when at the latest, as far as this environment saw.
     since: SystemTime,
     /// When it was last seen.
     seen: SystemTime,
@@ -55,15 +56,20 @@ struct Subject {
     is_still_denied: bool,
     principal: Option<String>,
     function: Option<String>,
+    /// Of a refusal: another layer that denies, or another rule, is news.
+    cause: Option<(Option<DeniedBy>, Option<DenialKind>, Option<String>)>,
     /// What distinguishes events that do not name both.
     summary: Option<String>,
 }
 
 #[derive(Debug)]
 struct Told {
-    at: SystemTime,
+    /// `None` where something has happened since that is to be told.
+    at: Option<SystemTime>,
     left_out: u64,
 }
+
+type Pair = (String, String);
 
 /// The memory.
 #[derive(Debug)]
@@ -71,36 +77,31 @@ pub struct Repeats {
     /// How long after a notice its repeats are left out.
     interval: Duration,
     told: LruCache<Subject, Told>,
-    covered: LruCache<(String, String), Covered>,
+    covered: LruCache<Pair, Covered>,
+    /// The resources that were added for a pair, until that is told.
+    untold: LruCache<Pair, Vec<String>>,
 }
 
 impl Repeats {
     /// Remembers nothing yet.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, told: LruCache::new(CAPACITY), covered: LruCache::new(CAPACITY) }
+        Self {
+            interval,
+            told: LruCache::new(CAPACITY),
+            covered: LruCache::new(CAPACITY),
+            untold: LruCache::new(CAPACITY),
+        }
     }
 
     /// The pair of `grant`, if it was seen covered moments ago.
-    pub fn covered(
-        &mut self,
-        grant: &Grant,
-        event_time: Option<SystemTime>,
-        now: SystemTime,
-    ) -> Option<Covered> {
+    pub fn covered(&mut self, grant: &Grant, now: SystemTime) -> Option<Covered> {
         let covered = *self.covered.get(&pair(grant))?;
-        let at_most = if covered.is_clearly_before(event_time) { FRESH_AT_MOST_AFTER } else { FRESH_AT_MOST };
-        age(covered.seen, now).is_some_and(|age| age <= covered.fresh_for.min(at_most)).then_some(covered)
+        age(covered.seen, now).is_some_and(|age| age <= covered.fresh_for).then_some(covered)
     }
 
-    /// Remembers that the pair of `grant` is covered: just written, or found so.
-    pub fn remember_covered(
-        &mut self,
-        grant: &Grant,
-        is_new: bool,
-        is_listed: bool,
-        now: SystemTime,
-    ) -> Covered {
-        let known = self.covered.get(&pair(grant)).filter(|_| !is_new);
+    /// Remembers that the pair of `grant` was found covered.
+    pub fn remember_covered(&mut self, grant: &Grant, is_listed: bool, now: SystemTime) -> Covered {
+        let known = self.covered.get(&pair(grant));
         let covered = Covered {
             since: known.map_or(now, |known| known.since.min(now)),
             seen: now,
@@ -111,12 +112,40 @@ impl Repeats {
         covered
     }
 
-    /// Whether the notice of `outcome` is a repeat inside the quiet interval, which is then counted; otherwise how many
-    /// were left out before it.
+    /// Remembers that `added` is being written for the pair of `grant`: whatever becomes of this invocation, that has to be
+    /// told, also when a retry finds it done.
+    pub fn remember_write(&mut self, grant: &Grant, added: &[String]) {
+        self.covered.pop(&pair(grant));
+        self.untold.get_or_insert(pair(grant), || added.to_vec());
+        for is_still_denied in [false, true] {
+            if let Some(told) = self.told.get_mut(&Subject::of_grant(pair(grant), is_still_denied)) {
+                told.at = None;
+            }
+        }
+    }
+
+    /// Takes [`remember_write`](Self::remember_write) back: IAM has said that it was not carried out.
+    pub fn forget_write(&mut self, grant: &Grant) {
+        self.untold.pop(&pair(grant));
+    }
+
+    /// What was written for the pair of `grant` and has not been told yet.
+    pub fn untold(&mut self, grant: &Grant) -> Option<Vec<String>> {
+        self.untold.get(&pair(grant)).cloned()
+    }
+
+    /// Whether the notice of `outcome` repeats what was told inside the quiet interval. That of a grant never does.
+    pub fn is_quiet(&self, outcome: &Outcome, verdict: &Verdict, now: SystemTime) -> bool {
+        let told = self.told.peek(&Subject::of(outcome, verdict)).and_then(|told| told.at);
+        outcome.outcome != OutcomeKind::Granted
+            && told.and_then(|told| age(told, now)).is_some_and(|age| age < self.interval)
+    }
+
+    /// Counts the notice of `outcome` as left out if it is quiet; otherwise says how many were left out before it.
     pub fn left_out(&mut self, outcome: &Outcome, verdict: &Verdict, now: SystemTime) -> Result<u64, Repeat> {
+        let is_quiet = self.is_quiet(outcome, verdict, now);
         let Some(told) = self.told.get_mut(&Subject::of(outcome, verdict)) else { return Ok(0) };
-        let is_quiet = age(told.at, now).is_some_and(|age| age < self.interval);
-        if is_quiet && outcome.outcome != OutcomeKind::Granted {
+        if is_quiet {
             told.left_out += 1;
             return Err(Repeat);
         }
@@ -125,12 +154,12 @@ impl Repeats {
 
     /// Remembers that the notice of `outcome` has gone out.
     pub fn remember_told(&mut self, outcome: &Outcome, verdict: &Verdict, now: SystemTime) {
-        let mut subject = Subject::of(outcome, verdict);
-        if subject.kind == OutcomeKind::Granted {
-            // The rest of the storm finds it granted, which has been told now.
-            subject.kind = OutcomeKind::AlreadyGranted;
+        if let (OutcomeKind::Granted, Some(principal), Some(function)) =
+            (outcome.outcome, &outcome.principal, &outcome.function)
+        {
+            self.untold.pop(&(principal.clone(), function.clone()));
         }
-        self.told.put(subject, Told { at: now, left_out: 0 });
+        self.told.put(Subject::of(outcome, verdict), Told { at: Some(now), left_out: 0 });
     }
 }
 
@@ -140,14 +169,34 @@ pub struct Repeat;
 
 impl Subject {
     fn of(outcome: &Outcome, verdict: &Verdict) -> Self {
+        let is_still_denied = matches!(verdict, Verdict::StillDenied { .. });
+        if let (OutcomeKind::Granted | OutcomeKind::AlreadyGranted, Some(principal), Some(function)) =
+            (outcome.outcome, &outcome.principal, &outcome.function)
+        {
+            return Self::of_grant((principal.clone(), function.clone()), is_still_denied);
+        }
         let is_named = outcome.principal.is_some() && outcome.function.is_some();
         Self {
             kind: outcome.outcome,
             reason: outcome.reason,
-            is_still_denied: matches!(verdict, Verdict::StillDenied { .. }),
+            is_still_denied,
             principal: outcome.principal.clone(),
             function: outcome.function.clone(),
+            cause: Some((outcome.denied_by, outcome.denial, outcome.rule.clone())),
             summary: (!is_named).then(|| outcome.summary.clone()),
+        }
+    }
+
+    /// The same for a grant and for what finds it done: the rest of a storm repeats what the grant has told.
+    fn of_grant((principal, function): Pair, is_still_denied: bool) -> Self {
+        Self {
+            kind: OutcomeKind::AlreadyGranted,
+            reason: None,
+            is_still_denied,
+            principal: Some(principal),
+            function: Some(function),
+            cause: None,
+            summary: None,
         }
     }
 }
@@ -157,7 +206,7 @@ fn age(then: SystemTime, now: SystemTime) -> Option<Duration> {
     now.duration_since(then).ok()
 }
 
-fn pair(grant: &Grant) -> (String, String) {
+fn pair(grant: &Grant) -> Pair {
     (grant.principal().to_string(), grant.function().to_string())
 }
 
@@ -169,6 +218,7 @@ mod tests {
     use crate::denial::{Facts, Reading, read};
     use crate::event::Payload;
     use crate::grant::Granted;
+    use crate::message::Cause;
     use crate::refusal::Refusal;
 
     const INTERVAL: Duration = Duration::from_secs(3_600);
@@ -228,10 +278,17 @@ mod tests {
         let (facts, _) = denied("fn");
         let (other_facts, _) = denied("fn-other");
         let nameless = Facts::default();
+        let cause = Cause::Stated {
+            denied_by: DeniedBy::ServiceControlPolicy,
+            denial: DenialKind::Explicit,
+            policy: None,
+        };
+        let another_layer = Facts { cause: Some(cause), ..facts.clone() };
         let mut repeats = Repeats::new(INTERVAL);
         for (facts, verdict) in [
             (&facts, refused(Reason::NotAllowlisted, "x")),
             (&facts, refused(Reason::NotIdentityBased, "x")),
+            (&another_layer, refused(Reason::NotIdentityBased, "x")),
             (&other_facts, refused(Reason::NotAllowlisted, "x")),
             (&facts, already()),
             (&facts, Verdict::StillDenied { is_listed: true }),
@@ -274,32 +331,50 @@ mod tests {
         let (_, grant) = denied("fn");
         let (_, other) = denied("fn-other");
         let mut repeats = Repeats::new(INTERVAL);
-        assert_eq!(repeats.covered(&grant, None, seconds(0)), None);
-        repeats.remember_covered(&grant, true, true, seconds(0));
-        assert!(repeats.covered(&grant, None, seconds(2)).is_some());
-        assert_eq!(repeats.covered(&grant, None, seconds(3)), None);
-        assert_eq!(repeats.covered(&other, None, seconds(0)), None);
+        assert_eq!(repeats.covered(&grant, seconds(0)), None);
+        repeats.remember_covered(&grant, true, seconds(0));
+        assert!(repeats.covered(&grant, seconds(2)).is_some());
+        assert_eq!(repeats.covered(&grant, seconds(3)), None);
+        assert_eq!(repeats.covered(&other, seconds(0)), None);
         let mut now = 3;
-        for fresh_for in [8, 32, 128, 300, 300] {
-            let covered = repeats.remember_covered(&grant, false, true, seconds(now));
+        for fresh_for in [8, 32, 60, 60] {
+            let covered = repeats.remember_covered(&grant, true, seconds(now));
             assert_eq!(covered.since, seconds(0));
-            assert!(repeats.covered(&grant, None, seconds(now + fresh_for)).is_some(), "{fresh_for}");
-            assert_eq!(repeats.covered(&grant, None, seconds(now + fresh_for + 1)), None, "{fresh_for}");
-            assert_eq!(repeats.covered(&grant, None, seconds(now - 1)), None, "the clock was set back");
+            assert!(repeats.covered(&grant, seconds(now + fresh_for)).is_some(), "{fresh_for}");
+            assert_eq!(repeats.covered(&grant, seconds(now + fresh_for + 1)), None, "{fresh_for}");
+            assert_eq!(repeats.covered(&grant, seconds(now - 1)), None, "the clock was set back");
             now += fresh_for + 1;
         }
-        // What is told to be in place was seen a minute ago at most.
-        repeats.remember_covered(&grant, false, true, seconds(now));
-        assert!(repeats.covered(&grant, Some(seconds(now)), seconds(now + 60)).is_some());
-        assert_eq!(repeats.covered(&grant, Some(seconds(now)), seconds(now + 61)), None);
-        // Written anew: somebody had taken it away.
-        assert_eq!(repeats.remember_covered(&grant, true, true, seconds(now)).since, seconds(now));
+        // Written anew, since somebody had taken it away.
+        repeats.remember_write(&grant, &[]);
+        assert_eq!(repeats.covered(&grant, seconds(now)), None);
+        assert_eq!(repeats.remember_covered(&grant, true, seconds(now)).since, seconds(now));
+    }
+
+    #[test]
+    fn what_was_written_is_told_whatever_comes_between() {
+        let (facts, grant) = denied("fn");
+        let mut repeats = Repeats::new(INTERVAL);
+        let found = Outcome::new(&facts, &already(), None);
+        repeats.remember_told(&found, &already(), seconds(0));
+        for _ in 0..9 {
+            assert_eq!(repeats.left_out(&found, &already(), seconds(1)), Err(Repeat));
+        }
+        // The grant is written, and its notice gets lost.
+        repeats.remember_write(&grant, &["x".to_owned()]);
+        assert_eq!(repeats.untold(&grant), Some(vec!["x".to_owned()]));
+        assert_eq!(repeats.left_out(&found, &already(), seconds(2)), Ok(9));
+        let granted = Outcome::new(&facts, &written(), None);
+        assert_eq!(repeats.left_out(&granted, &written(), seconds(2)), Ok(9));
+        repeats.remember_told(&granted, &written(), seconds(2));
+        assert_eq!(repeats.untold(&grant), None);
+        assert_eq!(repeats.left_out(&found, &already(), seconds(3)), Err(Repeat));
     }
 
     #[test]
     fn a_denial_clearly_after_its_grant_is_something_else() {
         let (_, grant) = denied("fn");
-        let covered = Repeats::new(INTERVAL).remember_covered(&grant, true, true, seconds(0));
+        let covered = Repeats::new(INTERVAL).remember_covered(&grant, true, seconds(0));
         assert!(!covered.is_clearly_before(None));
         for (second, expected) in [(0, false), (60, false), (61, true)] {
             assert_eq!(covered.is_clearly_before(Some(seconds(second))), expected, "{second}");
@@ -314,10 +389,10 @@ mod tests {
         for index in 0..3_000 {
             let verdict = refused(Reason::ContradictoryEvent, &index.to_string());
             repeats.remember_told(&Outcome::new(&nameless, &verdict, None), &verdict, seconds(0));
-            repeats.remember_covered(&denied(&format!("fn-{index}")).1, true, true, seconds(0));
+            repeats.remember_covered(&denied(&format!("fn-{index}")).1, true, seconds(0));
         }
         assert_eq!((repeats.told.len(), repeats.covered.len()), (CAPACITY.get(), CAPACITY.get()));
-        assert!(repeats.covered(&denied("fn-2999").1, None, seconds(0)).is_some());
-        assert!(repeats.covered(&denied("fn-0").1, None, seconds(0)).is_none());
+        assert!(repeats.covered(&denied("fn-2999").1, seconds(0)).is_some());
+        assert!(repeats.covered(&denied("fn-0").1, seconds(0)).is_none());
     }
 }

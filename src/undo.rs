@@ -1,8 +1,9 @@
 //! The commands that take one grant back: for a shell with the AWS CLI and Python 3, such as AWS CloudShell.
 //!
 //! They take out what the grant added and leave every other statement and function as it is at that time, which may be much
-//! later; the policy is deleted only when nothing is left in it. All that goes into them was checked to be free of
-//! anything that a shell or Python would take for its own.
+//! later; the policy is deleted only when nothing is left in it. Before anything is written the policy is read once more,
+//! and if it has changed meanwhile nothing happens. All that goes into the commands was checked to be free of anything that
+//! a shell or Python would take for its own.
 
 use crate::denial::ACTION;
 use crate::policy::POLICY_NAME;
@@ -17,11 +18,12 @@ const NOTHING_LEFT: &str = "nothing-left";
 pub fn commands(principal: &Principal, resources: &[String]) -> Vec<String> {
     let kind = principal.kind().as_str();
     let of = format!("--{kind}-name={} --policy-name={POLICY_NAME}", principal.name());
-    let file = format!("{POLICY_NAME}.json");
+    let (file, new, now) =
+        (format!("{POLICY_NAME}.json"), format!("{POLICY_NAME}.new"), format!("{POLICY_NAME}.now"));
+    let get = format!("aws iam get-{kind}-policy {of} --query PolicyDocument --output json");
     let take_out = [
         "import json".to_owned(),
-        format!("f = \"{file}\""),
-        "p = json.load(open(f))".to_owned(),
+        format!("p = json.load(open(\"{file}\"))"),
         "many = lambda x: x if isinstance(x, list) else [x]".to_owned(),
         format!(
             "ours = lambda s: s.get(\"Effect\") == \"Allow\" and many(s.get(\"Action\")) == [\"{ACTION}\"] and \
@@ -32,14 +34,16 @@ pub fn commands(principal: &Principal, resources: &[String]) -> Vec<String> {
          for x in many(p[\"Statement\"])]"
             .to_owned(),
         "s = [x for x in s if x.get(\"Resource\", True)]".to_owned(),
-        format!("open(f, \"w\").write(json.dumps(dict(p, Statement=s)) if s else \"{NOTHING_LEFT}\")"),
+        format!(
+            "open(\"{new}\", \"w\").write(json.dumps(dict(p, Statement=s)) if s else \"{NOTHING_LEFT}\")"
+        ),
     ];
     vec![
-        format!("aws iam get-{kind}-policy {of} --query PolicyDocument --output json > {file}"),
-        format!("python3 -c '{}'", take_out.join("; ")),
+        format!("{get} > {file}"),
+        format!("rm -f {new}; python3 -c '{}'", take_out.join("; ")),
         format!(
-            "if grep -qx {NOTHING_LEFT} {file}; then aws iam delete-{kind}-policy {of}; \
-             else aws iam put-{kind}-policy {of} --policy-document file://{file}; fi"
+            "{get} > {now} && cmp {file} {now} && if grep -qx {NOTHING_LEFT} {new}; then aws iam delete-{kind}-policy {of}; \
+             else aws iam put-{kind}-policy {of} --policy-document file://{new}; fi"
         ),
     ]
 }

@@ -75,8 +75,29 @@ def test_the_second_denial_is_already_granted(function, account, calls):
     calls.clear()
     reply = function.invoke(event("function-alias")).body
     assert (reply["outcome"], reply["reason"], reply["rule"]) == ("already_granted", None, "remotion-clips")
-    # Granted moments ago, it costs no call of IAM.
-    assert calls.actions() == ["sns:Publish"]
+    # What is told was looked up.
+    assert calls.actions() == ["iam:GetUserPolicy", "sns:Publish"]
+
+
+def test_a_repeat_costs_no_call(start, account, calls):
+    with start() as function:
+        assert function.invoke(event("user")).body["outcome"] == "granted"
+        calls.clear()
+        reply = function.invoke(event("function-alias")).body
+    assert (reply["outcome"], reply["notice"]) == ("already_granted", "suppressed")
+    assert calls.actions() == []
+
+
+def test_a_grant_that_was_taken_away_is_never_said_to_be_in_place(start, account, calls):
+    late = event("user")
+    late["detail"]["eventTime"] = "2999-01-01T00:00:00Z"
+    with start() as function:
+        assert function.invoke(event("user")).body["outcome"] == "granted"
+        account.delete_policies()
+        assert function.invoke(late).body["outcome"] == "granted"
+    assert account.policy("user/remotion_user") == FIRST_POLICY
+    outcomes = sorted(json.loads(notice["Message"])["outcome"] for notice in account.notices())
+    assert outcomes == ["granted", "granted"]
 
 
 def test_a_policy_edited_by_hand_keeps_all_that_it_has(function, account):

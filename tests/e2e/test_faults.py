@@ -15,7 +15,7 @@ import pytest
 from conftest import BINARY
 from local import proxy, runtime_api
 from local.aws import ROOT
-from local.proxy import BREAK_OFF, DROP, HANG, Answer, Fault
+from local.proxy import BREAK_OFF, DROP, HANG, LATE, Answer, Fault
 
 FUNCTION = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter"
 FOREIGN = {"Sid": "ByHand", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}
@@ -78,6 +78,8 @@ def cases():
     # Carried out, and only the answer is lost.
     for step, name, scope in itertools.product(["put", "publish"], ["breaks off", "hangs", "500"], SCOPES):
         yield step, f"{name}, carried out", Fault(COMMON[name], is_carried_out=True), scope
+    for scope in SCOPES:
+        yield "put", "late", Fault(LATE), scope
     for name, scope in itertools.product(SSM, SCOPES):
         yield "ssm", name, Fault(SSM[name]), scope
 
@@ -164,7 +166,7 @@ def variables(account, spoiled):
     )
     yield account.environment(endpoint=spoiled.endpoint)
     spoiled.fault = lambda action, count: None
-    spoiled.after = lambda action, count: None
+    spoiled.before_answer = lambda action, count: None
 
 
 @pytest.mark.parametrize(
@@ -209,18 +211,18 @@ STEPS = ["get", "put", "first look", "last look", "publish"]
 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_after_a_step(step, account, spoiled, variables, figure):
-    """The process is killed right after the answer to a call went out to it."""
+    """The process is killed when a call was carried out and before it hears of that."""
     victim = {}
     looks = {"get": ("iam:GetUserPolicy", 0), "put": ("iam:PutUserPolicy", 0), "first look": ("iam:GetUserPolicy", 1)}
     looks |= {"last look": ("iam:GetUserPolicy", 4), "publish": ("sns:Publish", 0)}
 
-    def after(action, count):
+    def kill(action, count):
         if (action, count) == looks[step] and "pid" in victim:
             os.kill(victim.pop("pid"), signal.SIGKILL)
             victim["was_killed"] = True
 
     spoiled.clear()
-    spoiled.after = after
+    spoiled.before_answer = kill
     event = (ROOT / "events/user.json").read_bytes()
     with runtime_api.function(BINARY, variables) as function:
         victim["pid"] = function.process.pid
@@ -238,7 +240,7 @@ def test_the_size_of_the_table(figure):
 
 
 def test_a_slow_writer_reads_again_instead_of_writing_on_old_knowledge(account, spoiled, variables):
-    waits = {0: 1.0, 1: 0.9}
+    waits = {0: 1.4, 1: 1.2}
     spoiled.clear()
     spoiled.fault = lambda action, count: time.sleep(waits.get(count, 0)) if action == "iam:GetUserPolicy" else None
     [reply] = deliver(variables, lambda number: None)
@@ -247,7 +249,31 @@ def test_a_slow_writer_reads_again_instead_of_writing_on_old_knowledge(account, 
 
     account.put_policy("user/remotion_user", {"Version": "2012-10-17", "Statement": [FOREIGN]})
     spoiled.clear()
-    spoiled.fault = lambda action, count: time.sleep(0.9) if action == "iam:GetUserPolicy" else None
+    spoiled.fault = lambda action, count: time.sleep(1.2) if action == "iam:GetUserPolicy" else None
     replies = deliver(variables, lambda number: None)
     assert {reply.body["errorType"] for reply in replies} == {"IamTooSlow"}
     assert "iam:PutUserPolicy" not in spoiled.actions()
+
+
+def test_a_hung_put_is_given_up_soon(account, spoiled, variables):
+    spoiled.clear()
+    spoiled.fault = lambda action, count: Fault(HANG) if (action, count) == ("iam:PutUserPolicy", 0) else None
+    [reply] = deliver(variables, lambda number: None)
+    assert reply.body["outcome"] == "granted"
+    put = spoiled.actions().index("iam:PutUserPolicy")
+    assert spoiled.actions()[put + 1] == "iam:GetUserPolicy"
+    assert 0.9 < spoiled.times[put + 1] - spoiled.times[put] < 3
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_a_spoiled_list_before_the_first_write(name, account, spoiled, variables):
+    """A role that has no policy yet: that there is none, the list has to confirm."""
+    event = (ROOT / "events/role-with-path.json").read_bytes()
+    account.delete_policies()
+    for lasts in [True, False]:
+        spoiled.fault = lambda action, count: Fault(COMMON[name]) if action == "iam:ListRolePolicies" and lasts else None
+        with runtime_api.function(BINARY, variables) as function:
+            reply = function.invoke(event)
+        assert reply.is_error == lasts
+        assert (account.policy("role/render-stitcher") is None) == lasts
+    assert reply.body["outcome"] == "granted"

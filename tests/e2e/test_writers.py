@@ -1,6 +1,7 @@
 """Several writers of one policy at once: no grant gets lost, and nothing that was there before."""
 
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +26,12 @@ def arn(index):
     return f"arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-{index}"
 
 
+def allowlist_of_all(account):
+    document = json.loads(account.environment()["ALLOWLIST"])
+    document["rules"][0]["functions"] = ["arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-*"]
+    return json.dumps(document)
+
+
 @pytest.fixture(scope="module")
 def slow(the_account):
     """A proxy that delays each call by up to 50 ms, at random."""
@@ -35,11 +42,9 @@ def slow(the_account):
 
 @pytest.mark.parametrize("trial", range(TRIALS))
 def test_ten_processes_write_one_policy(trial, account, slow, figure):
-    list_of_all = json.loads(account.environment()["ALLOWLIST"])
-    list_of_all["rules"][0]["functions"] = ["arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-*"]
     account.put_policy("user/remotion_user", {"Version": "2012-10-17", "Statement": [FOREIGN]})
     slow.clear()
-    variables = account.environment(endpoint=slow.endpoint, ALLOWLIST=json.dumps(list_of_all))
+    variables = account.environment(endpoint=slow.endpoint, ALLOWLIST=allowlist_of_all(account))
     with ExitStack() as stack, ThreadPoolExecutor(WRITERS) as pool:
         functions = [stack.enter_context(runtime_api.function(BINARY, variables)) for _ in range(WRITERS)]
         began = time.monotonic()
@@ -53,3 +58,46 @@ def test_ten_processes_write_one_policy(trial, account, slow, figure):
     assert kept == list(range(WRITERS))
     assert statements[0] == FOREIGN and len(statements) == 2
     assert len(statements[1]["Resource"]) == 2 * WRITERS
+
+
+def test_a_slow_writer_is_waited_for(account, figure):
+    """One writer reads before another writes, and writes after it, as slowly as the rule allows."""
+    variables = dict(ALLOWLIST=allowlist_of_all(account))
+    account.put_policy("user/remotion_user", {"Version": "2012-10-17", "Statement": [FOREIGN]})
+    quick_has_read, quick_has_put = threading.Event(), threading.Event()
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+        before_quick, before_slow = (stack.enter_context(proxy.proxy(account.endpoint)) for _ in range(2))
+        quick, slow = (
+            stack.enter_context(runtime_api.function(BINARY, account.environment(endpoint=each.endpoint, **variables)))
+            for each in (before_quick, before_slow)
+        )
+
+        def carried_out_quick(action, count):
+            if action == "iam:PutUserPolicy":
+                quick_has_put.set()
+
+        def carried_out_slow(action, count):
+            # The read is from before the quick one's put, and its answer comes late.
+            if (action, count) == ("iam:GetUserPolicy", 0):
+                quick_has_read.set()
+                quick_has_put.wait(10)
+                time.sleep(0.6)
+
+        def hold_slow(action, count):
+            if (action, count) == ("iam:PutUserPolicy", 0):
+                time.sleep(0.8)
+
+        def hold_quick(action, count):
+            if (action, count) == ("iam:PutUserPolicy", 0):
+                quick_has_read.wait(10)
+
+        before_quick.before_answer, before_slow.before_answer = carried_out_quick, carried_out_slow
+        before_quick.fault, before_slow.fault = hold_quick, hold_slow
+        replies = list(pool.map(lambda pair: pair[0].invoke(denial(pair[1])), [(quick, 1), (slow, 2)]))
+    assert [reply.body.get("outcome") for reply in replies] == ["granted"] * 2, replies
+    resources = account.policy("user/remotion_user")["Statement"][1]["Resource"]
+    assert {arn(1), arn(2)} <= set(resources)
+    # The slow one's first put took the quick one's grant away, and that was noticed.
+    assert before_quick.actions().count("iam:PutUserPolicy") == 2
+    figure("writers: a grant that a slow writer took away was noticed and added again")

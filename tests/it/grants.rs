@@ -172,6 +172,7 @@ async fn a_lost_notice_is_made_up_for() {
         error.to_string().contains(TOPIC) && error.to_string().contains("Topic does not exist"),
         "{error}"
     );
+    // Another environment finds it covered; the same one knows that it wrote it: tests/it/storms.rs.
     let reply = run(&aws, USER).await;
     assert_eq!((&reply["outcome"], &reply["notice"]), (&json!("already_granted"), &json!("published")));
     assert_eq!((aws.puts(), aws.published().len()), (1, 1));

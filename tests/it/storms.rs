@@ -84,3 +84,45 @@ async fn a_denial_clearly_after_the_grant_is_told_as_such() {
     );
     assert_eq!(json!(invoke(&remediator, &at(180)).await.unwrap())["notice"], "suppressed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_written_grant_whose_notice_was_lost_is_told() {
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[]);
+    invoke(&remediator, USER).await.unwrap();
+    // Somebody takes it away; it is written again, and the notice gets lost.
+    aws.0.lock().unwrap().policies.clear();
+    aws.0.lock().unwrap().before = None;
+    let late = String::from_utf8_lossy(USER).replace("2026-09-14", "2999-09-14");
+    aws.fail("Publish", "InternalError", "no");
+    assert_eq!(invoke(&remediator, late.as_bytes()).await.unwrap_err().code(), "NoticeNotSent");
+    let reply = json!(invoke(&remediator, late.as_bytes()).await.unwrap());
+    assert_eq!((&reply["outcome"], &reply["notice"]), (&json!("granted"), &json!("published")));
+    assert_eq!((aws.puts(), aws.published().len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_iam_refused_to_write_is_not_told_as_written() {
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[("NOTICE_INTERVAL", "0")]);
+    aws.fail("PutUserPolicy", "LimitExceeded", "full");
+    assert_eq!(json!(invoke(&remediator, USER).await.unwrap())["reason"], "policy_full");
+    // Somebody makes room and adds it by hand.
+    let by_hand =
+        json!({"Statement": {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}}).to_string();
+    aws.0.lock().unwrap().policies.insert("user/remotion_user".to_owned(), by_hand);
+    assert_eq!(json!(invoke(&remediator, USER).await.unwrap())["outcome"], "already_granted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_layer_is_told() {
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[]);
+    let boundary = include_bytes!("../../events/explicit-permissions-boundary.json");
+    let control = include_bytes!("../../events/explicit-service-control-policy.json");
+    for (event, expected) in
+        [(&boundary[..], "published"), (&control[..], "published"), (&boundary[..], "suppressed")]
+    {
+        assert_eq!(json!(invoke(&remediator, event).await.unwrap())["notice"], expected);
+    }
+}
