@@ -19,10 +19,10 @@
 //! settled, every such write has been made, and we saw the document after it. Whoever reads later reads our grant and keeps
 //! it.
 //!
-//! What it assumes: that a put which is not answered in time is carried out by then, or not at all (what is carried out
-//! later can still be seen, and made up for, while the other writer watches); that a read is not staler than [`STALE_READ`] (IAM is eventually consistent and states no bound); that other writers of this
-//! policy keep the same rule. A person who edits the policy in the console over minutes does not, and can take grants away:
-//! a later denial brings them back.
+//! What it assumes: that a put which is not answered in time is carried out by then, or not at all (one that is carried out
+//! later is still made up for while the other writer watches); that a read is not staler than [`STALE_READ`] (IAM is
+//! eventually consistent and states no bound); that other writers of this policy keep the same rule. A person who edits the
+//! policy in the console over minutes does not, and can take grants away: a later denial brings them back.
 //!
 //! A function that is found in the policy at the first read is `already_granted`, on that one read: whoever wrote it
 //! watches it.

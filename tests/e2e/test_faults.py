@@ -277,3 +277,20 @@ def test_a_spoiled_list_before_the_first_write(name, account, spoiled, variables
         assert reply.is_error == lasts
         assert (account.policy("role/render-stitcher") is None) == lasts
     assert reply.body["outcome"] == "granted"
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"), [("iam", "IamCallFailed"), ("sns", "NoticeNotSent"), ("ssm", "ended")], ids=lambda value: value
+)
+def test_a_service_that_refuses_the_connection(service, expected, account, spoiled, variables):
+    """For the calls of one service nobody listens, twice; then somebody does."""
+    event = (ROOT / "events/user.json").read_bytes()
+    variables["ALLOWLIST"] = f"ssm:{PARAMETER}"
+    refusing = {**variables, f"AWS_ENDPOINT_URL_{service.upper()}": "http://127.0.0.1:1"}
+    seen = [shown(reply) for _ in range(2) for reply in [deliver(refusing, lambda number: None)[-1]]]
+    assert seen == [expected] * 2
+    assert is_granted(account) == (service == "sns")
+    with runtime_api.function(BINARY, variables) as function:
+        reply = function.invoke(event)
+    assert reply.body["outcome"] == ("already_granted" if service == "sns" else "granted")
+    check(account, [reply])

@@ -33,6 +33,7 @@ async fn texts_that_aim_at_a_wider_grant_are_refused() {
         (sentence(USER, "*"), "untrusted_resource"),
         (sentence(USER, &wide("*")), "untrusted_resource"),
         (sentence(USER, &wide("ffmpeg-*")), "untrusted_resource"),
+        (sentence(USER, &wide("ffmpeg-clip-cutter*")), "untrusted_resource"),
         (sentence(USER, &wide("ffmpeg-clip-cutte?")), "untrusted_resource"),
         (sentence(USER, &wide("${aws:username}")), "untrusted_resource"),
         (sentence(USER, &wide("ffmpeg-clip-cutter:*")), "untrusted_resource"),
@@ -84,6 +85,38 @@ async fn names_that_only_resemble_a_listed_one_are_not_listed() {
         event["detail"]["errorMessage"] = json!(sentence(USER, &arn));
         assert_eq!(reason(&event).await, "not_allowlisted", "{name}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn accounts_that_are_mixed_are_refused() {
+    let other = "111122223333";
+    for (changes, expected) in [
+        (&[("/account", other)][..], "contradictory_event"),
+        (&[("/detail/recipientAccountId", other)], "contradictory_event"),
+        (&[("/account", other), ("/detail/recipientAccountId", other)], "contradictory_event"),
+        (&[("/detail/userIdentity/accountId", other)], "contradictory_event"),
+        (&[("/detail/resources/0/accountId", other)], "contradictory_event"),
+        (
+            &[("/detail/userIdentity/arn", "arn:aws:iam::111122223333:user/remotion_user")],
+            "contradictory_event",
+        ),
+        (
+            &[(
+                "/detail/resources/0/ARN",
+                "arn:aws:lambda:us-east-1:111122223333:function:ffmpeg-clip-cutter",
+            )],
+            "contradictory_event",
+        ),
+    ] {
+        let mut event = base();
+        for (path, value) in changes {
+            *event.pointer_mut(path).unwrap() = json!(value);
+        }
+        assert_eq!(reason(&event).await, expected, "{changes:?}");
+    }
+    // All of it from elsewhere: consistent, and not ours.
+    let text = base().to_string().replace("281502313273", other);
+    assert_eq!(reason(&serde_json::from_str(&text).unwrap()).await, "other_account");
 }
 
 #[tokio::test(start_paused = true)]
