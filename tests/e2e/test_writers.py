@@ -61,10 +61,10 @@ def test_ten_processes_write_one_policy(trial, account, slow, figure):
 
 
 def test_a_slow_writer_is_waited_for(account, figure):
-    """One writer reads before another writes, and writes after it, as slowly as the rule allows."""
+    """One writer reads before another's write is carried out, and writes after it, as slowly as the rule allows."""
     variables = dict(ALLOWLIST=allowlist_of_all(account))
     account.put_policy("user/remotion_user", {"Version": "2012-10-17", "Statement": [FOREIGN]})
-    quick_has_read, quick_has_put = threading.Event(), threading.Event()
+    quick_puts, slow_has_read, quick_has_put = threading.Event(), threading.Event(), threading.Event()
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(2))
         before_quick, before_slow = (stack.enter_context(proxy.proxy(account.endpoint)) for _ in range(2))
@@ -72,29 +72,35 @@ def test_a_slow_writer_is_waited_for(account, figure):
             stack.enter_context(runtime_api.function(BINARY, account.environment(endpoint=each.endpoint, **variables)))
             for each in (before_quick, before_slow)
         )
+        for function in (quick, slow):
+            # Both are up and running before it begins.
+            function.invoke((ROOT / "events/invoke-allowed.json").read_bytes())
+
+        def hold_quick(action, count):
+            if (action, count) == ("iam:PutUserPolicy", 0):
+                quick_puts.set()
+                slow_has_read.wait(10)
 
         def carried_out_quick(action, count):
             if action == "iam:PutUserPolicy":
                 quick_has_put.set()
 
         def carried_out_slow(action, count):
-            # The read is from before the quick one's put, and its answer comes late.
             if (action, count) == ("iam:GetUserPolicy", 0):
-                quick_has_read.set()
+                slow_has_read.set()
                 quick_has_put.wait(10)
-                time.sleep(0.6)
+                time.sleep(0.5)
 
         def hold_slow(action, count):
             if (action, count) == ("iam:PutUserPolicy", 0):
-                time.sleep(0.8)
+                time.sleep(0.7)
 
-        def hold_quick(action, count):
-            if (action, count) == ("iam:PutUserPolicy", 0):
-                quick_has_read.wait(10)
-
-        before_quick.before_answer, before_slow.before_answer = carried_out_quick, carried_out_slow
-        before_quick.fault, before_slow.fault = hold_quick, hold_slow
-        replies = list(pool.map(lambda pair: pair[0].invoke(denial(pair[1])), [(quick, 1), (slow, 2)]))
+        before_quick.fault, before_quick.before_answer = hold_quick, carried_out_quick
+        before_slow.fault, before_slow.before_answer = hold_slow, carried_out_slow
+        first = pool.submit(quick.invoke, denial(1))
+        assert quick_puts.wait(10)
+        second = pool.submit(slow.invoke, denial(2))
+        replies = [first.result(), second.result()]
     assert [reply.body.get("outcome") for reply in replies] == ["granted"] * 2, replies
     resources = account.policy("user/remotion_user")["Statement"][1]["Resource"]
     assert {arn(1), arn(2)} <= set(resources)
