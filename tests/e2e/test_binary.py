@@ -178,6 +178,20 @@ def test_an_undo_whose_read_fails_deletes_nothing(function, account, tmp_path):
     assert account.policy("user/remotion_user") == FIRST_POLICY
 
 
+def test_an_undo_that_is_overtaken_writes_nothing(function, account, tmp_path):
+    """Somebody writes the policy between the undo's read and its write."""
+    function.invoke(event("user"))
+    commands = json.loads(account.notices()[-1]["Message"])["undo"]
+    environment = {**account.environment(), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    for command in commands[:2]:
+        subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    meanwhile = {**FIRST_POLICY, "Statement": [*FIRST_POLICY["Statement"], {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+    account.put_policy("user/remotion_user", meanwhile)
+    done = subprocess.run(commands[2], shell=True, cwd=tmp_path, env=environment, capture_output=True)
+    assert done.returncode != 0 and b"differ" in done.stdout
+    assert account.policy("user/remotion_user") == meanwhile
+
+
 def test_dry_run_writes_nothing(start, account, calls):
     with start(MODE="dry-run") as function:
         assert function.invoke(event("user")).body["outcome"] == "would_grant"
