@@ -66,15 +66,23 @@ pub(crate) enum Subject<'a> {
     User(&'a str),
 }
 
+impl<'a> Subject<'a> {
+    /// What follows `User:`, if anything does.
+    fn user(self) -> Option<&'a str> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Unknown | Self::Service => None,
+        }
+    }
+}
+
 /// The caller on whom `userIdentity` and the message agree; an error says where they do not.
 pub(crate) fn agreed_caller(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
     match identity.kind.as_deref() {
         Some("IAMUser") => iam_user(identity, subject),
         Some("AssumedRole") => assumed_role(identity, subject),
         kind => {
-            if let (Subject::User(user), Some(arn)) = (subject, identity.arn.as_deref()) {
-                same("the message's principal", user, "`userIdentity.arn`", arn)?;
-            }
+            same_arn(identity, subject)?;
             let what = kind.map_or("an identity without a type".to_owned(), |kind| {
                 format!("an identity of the type `{}`", one_line(kind, 64))
             });
@@ -83,10 +91,16 @@ pub(crate) fn agreed_caller(identity: &UserIdentity, subject: Subject<'_>) -> Re
     }
 }
 
-fn iam_user(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
-    if let (Subject::User(user), Some(arn)) = (subject, identity.arn.as_deref()) {
-        same("the message's principal", user, "`userIdentity.arn`", arn)?;
+/// The message and `userIdentity` give one ARN, as far as both give one.
+fn same_arn(identity: &UserIdentity, subject: Subject<'_>) -> Result<(), String> {
+    match (subject.user(), identity.arn.as_deref()) {
+        (Some(user), Some(arn)) => same("the message's principal", user, "`userIdentity.arn`", arn),
+        (None, _) | (_, None) => Ok(()),
     }
+}
+
+fn iam_user(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
+    same_arn(identity, subject)?;
     let arn = match (identity.arn.as_deref(), subject) {
         (_, Subject::Service) => {
             return Err("the message speaks of a service, `userIdentity` of a user".to_owned());
@@ -125,8 +139,8 @@ fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller,
     }
     // Older records have the role's own ARN where others have the session's.
     let own_arn = identity.arn.as_deref().and_then(Principal::parse);
-    if let (Subject::User(user), Some(arn), None) = (subject, identity.arn.as_deref(), &own_arn) {
-        same("the message's principal", user, "`userIdentity.arn`", arn)?;
+    if own_arn.is_none() {
+        same_arn(identity, subject)?;
     }
     let role = match identity.issuer_arn.as_deref() {
         Some(arn) => match Principal::parse(arn) {
@@ -149,9 +163,7 @@ fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller,
             None => return other_caller(identity, subject, "a session whose role is not named".to_owned()),
         },
     };
-    let sessions =
-        [identity.arn.as_deref(), if let Subject::User(user) = subject { Some(user) } else { None }];
-    for text in sessions.into_iter().flatten() {
+    for text in [identity.arn.as_deref(), subject.user()].into_iter().flatten() {
         let of_role = RoleSession::parse(text).is_some_and(|session| session.is_of(&role))
             || Principal::parse(text).as_ref() == Some(&role);
         if !of_role {
@@ -173,8 +185,7 @@ fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller,
 }
 
 fn other_caller(identity: &UserIdentity, subject: Subject<'_>, what: String) -> Result<Caller, String> {
-    let message_arn = if let Subject::User(user) = subject { Some(user) } else { None };
-    let text = identity.arn.as_deref().or(message_arn);
+    let text = identity.arn.as_deref().or(subject.user());
     let arn = text.and_then(Arn::parse);
     let arn_account = arn.map(|arn| arn.account).filter(|account| !account.is_empty());
     if let (Some(account), Some(of_arn)) = (identity.account.as_deref(), arn_account) {

@@ -184,9 +184,7 @@ impl ApiCall {
         };
         Err(Box::new(OtherEvent { why: why.to_owned(), call }))
     }
-}
 
-impl ApiCall {
     /// The fields that state the account that recorded the call.
     pub(crate) fn accounts(&self) -> [(&'static str, Option<&str>); 2] {
         [

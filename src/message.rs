@@ -171,12 +171,12 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
             return Err(ambiguous);
         }
         Some(Clause { denied_by, denial, policy, .. }) => Cause::Stated { denied_by, denial, policy },
-        // Some put the reason first.
-        None if is_neutral(rest) && !is_cut && !subject.to_ascii_lowercase().contains("explicit deny") => {
-            Cause::Unstated
-        }
+        None if is_neutral(rest) && !is_cut => Cause::Unstated,
         None => Cause::Unread,
     };
+    // A reason before the sentence is one that no clause takes back.
+    let is_denied_before = subject.to_ascii_lowercase().contains("explicit deny");
+    let cause = if cause.is_curable() && is_denied_before { Cause::Unread } else { cause };
     Ok(Message { user, action: action.map(str::to_owned), resource, cause })
 }
 
@@ -439,8 +439,11 @@ mod tests {
 
     #[test]
     fn a_reason_before_the_sentence_is_not_silence() {
-        let text = format!("with an explicit deny. {}", with(""));
-        assert!(!parse(&text).unwrap().cause.is_curable());
+        for clause in ["", " because no identity-based policy allows the lambda:InvokeFunction action"] {
+            assert!(parse(&with(clause)).unwrap().cause.is_curable(), "{clause}");
+            let text = format!("with an explicit deny. {}", with(clause));
+            assert!(!parse(&text).unwrap().cause.is_curable(), "{clause}");
+        }
     }
 
     #[test]

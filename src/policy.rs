@@ -166,15 +166,17 @@ impl<'a> Statement<'a> {
         Ok(Self { text, object })
     }
 
-    /// Whether it is an `Allow` that says nothing but `Effect`, `Action`, `Resource` and perhaps `Sid`.
-    fn is_plain_allow(&self) -> bool {
-        self.object.0.iter().all(|(key, _)| ["Effect", "Action", "Resource", "Sid"].contains(&key.as_str()))
+    /// Whether it is an `Allow` that says nothing but `Effect`, perhaps `Sid`, and what is under `keys`.
+    fn is_allow_of(&self, keys: &[&str]) -> bool {
+        let is_known = |key: &str| ["Effect", "Sid"].contains(&key) || keys.contains(&key);
+        self.object.0.iter().all(|(key, _)| is_known(key))
             && self.object.texts("Effect") == Some(vec!["Allow".to_owned()])
     }
 
     /// The resources, if the statement is ours: an `Allow` of exactly our action, and nothing else.
     fn our_resources(&self) -> Option<Vec<String>> {
-        (self.is_plain_allow() && self.object.texts("Action")? == [ACTION]).then_some(())?;
+        let is_plain = self.is_allow_of(&["Action", "Resource"]);
+        (is_plain && self.object.texts("Action")? == [ACTION]).then_some(())?;
         self.object.texts("Resource")
     }
 
@@ -182,8 +184,6 @@ impl<'a> Statement<'a> {
     ///
     /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>.
     fn covers(&self, resource: &str) -> bool {
-        let is_known =
-            |key: &str| ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource"].contains(&key);
         let action = ACTION.to_ascii_lowercase();
         let matches_action = |pattern: &String| pattern::matches(&pattern.to_ascii_lowercase(), &action);
         let some = |key: &str, test: &dyn Fn(&String) -> bool| {
@@ -192,8 +192,7 @@ impl<'a> Statement<'a> {
         let none = |key: &str, test: &dyn Fn(&String) -> bool| {
             self.object.texts(key).is_some_and(|texts| !texts.iter().any(test))
         };
-        self.object.0.iter().all(|(key, _)| is_known(key))
-            && self.object.texts("Effect") == Some(vec!["Allow".to_owned()])
+        self.is_allow_of(&["Action", "NotAction", "Resource", "NotResource"])
             && (some("Action", &matches_action) || none("NotAction", &matches_action))
             && (some("Resource", &|pattern| resource_covers(pattern, resource))
                 || none("NotResource", &|pattern| may_meet(pattern, resource)))

@@ -273,4 +273,18 @@ proptest! {
         let _ = lambda_invoke_remediator::message::parse(&format!("User: x is not authorized to perform: {text}"));
         let _ = lambda_invoke_remediator::message::parse(&format!("{} {text}", sentence(USER, FUNCTION)));
     }
+
+    /// Where the pair is covered the event's time is looked at, and may be any text.
+    #[test]
+    fn any_event_time_ends_in_an_outcome(time in prop_oneof!["\\PC{0,40}", "-?[0-9]{1,12}-[0-9]{2}-[0-9]{2}T[0-9:.]{1,20}Z"]) {
+        let mut event = base();
+        event["detail"]["eventTime"] = json!(time);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let covering = json!({"Statement": {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}});
+        let aws = FakeAws::with_policy("user/remotion_user", &covering.to_string());
+        let reply = runtime.block_on(invoke(&aws.remediator(&[]), event.to_string().as_bytes())).unwrap();
+        prop_assert_eq!(&json!(reply)["outcome"], "already_granted");
+        prop_assert_eq!(aws.puts(), 0);
+    }
 }
