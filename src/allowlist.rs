@@ -79,6 +79,42 @@ pub struct FunctionPattern(String);
 pub struct AllowlistError {
     place: String,
     problem: String,
+    position: Option<(usize, usize)>,
+}
+
+impl AllowlistError {
+    fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { place: place.into(), problem: problem.into(), position: None }
+    }
+
+    fn of_json(place: impl Into<String>, error: &serde_json::Error) -> Self {
+        let position = Some((error.line(), error.column())).filter(|(line, _)| *line > 0);
+        Self { position, ..Self::new(place, error.to_string()) }
+    }
+
+    /// The path to the part that is wrong, such as `rules[0].principals[1]`, or words where there is none.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What is wrong with it.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// Line and column where the reading stopped, each from 1 on; `None` where the text as such can be read.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        self.position
+    }
+}
+
+/// Which of a rule's patterns matched.
+#[derive(Debug, Clone, Copy)]
+pub struct Clause<'a> {
+    /// The first of its principals that matches.
+    pub principal: &'a PrincipalPattern,
+    /// The first of its functions that matches.
+    pub function: &'a FunctionPattern,
 }
 
 impl Allowlist {
@@ -89,12 +125,9 @@ impl Allowlist {
             let path = error.path().to_string();
             // A key may be the empty text.
             let place = if ["", "."].contains(&path.as_str()) { "the document".to_owned() } else { path };
-            AllowlistError { place, problem: error.into_inner().to_string() }
+            AllowlistError::of_json(place, &error.into_inner())
         })?;
-        deserializer.end().map_err(|error| AllowlistError {
-            place: "after the document".to_owned(),
-            problem: error.to_string(),
-        })?;
+        deserializer.end().map_err(|error| AllowlistError::of_json("after the document", &error))?;
         check_forms(text)?;
         list.check()?;
         Ok(list)
@@ -102,7 +135,7 @@ impl Allowlist {
 
     /// What the types cannot say.
     fn check(&self) -> Result<(), AllowlistError> {
-        let fail = |place: String, problem: &str| Err(AllowlistError { place, problem: problem.to_owned() });
+        let fail = |place: String, problem: &str| Err(AllowlistError::new(place, problem));
         if self.rules.is_empty() {
             return fail("rules".to_owned(), "the list is empty");
         }
@@ -130,18 +163,20 @@ impl Allowlist {
     /// The rule that decides on `principal` and `function`, if there is one.
     pub fn rule_for(&self, principal: &Principal, function: &FunctionArn) -> Option<&Rule> {
         let principal = principal.to_string();
-        self.rules.iter().find(|rule| {
-            rule.functions.iter().any(|pattern| arn_like(&pattern.0, function.as_str()))
-                && rule.principals.iter().any(|pattern| arn_like(&pattern.0, &principal))
-        })
+        self.rules.iter().find(|rule| rule.clause(&principal, function).is_some())
+    }
+
+    /// The rules, in the order in which they are asked.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 }
 
 /// serde takes an array for a struct and an object for the name of a variant; the document's format does not.
 fn check_forms(text: &str) -> Result<(), AllowlistError> {
-    let fail = |place: String, problem: &str| Err(AllowlistError { place, problem: problem.to_owned() });
-    let document: Value = serde_json::from_str(text)
-        .map_err(|error| AllowlistError { place: "the document".to_owned(), problem: error.to_string() })?;
+    let fail = |place: String, problem: &str| Err(AllowlistError::new(place, problem));
+    let document: Value =
+        serde_json::from_str(text).map_err(|error| AllowlistError::of_json("the document", &error))?;
     if !document.is_object() {
         return fail("the document".to_owned(), "it is no object");
     }
@@ -167,6 +202,27 @@ impl Rule {
     pub fn action(&self) -> RuleAction {
         self.action
     }
+
+    /// Who may be granted its functions.
+    pub fn principals(&self) -> &[PrincipalPattern] {
+        &self.principals
+    }
+
+    /// What they may be granted.
+    pub fn functions(&self) -> &[FunctionPattern] {
+        &self.functions
+    }
+
+    /// The patterns that match, if the rule does.
+    pub fn clause_for(&self, principal: &Principal, function: &FunctionArn) -> Option<Clause<'_>> {
+        self.clause(&principal.to_string(), function)
+    }
+
+    fn clause(&self, principal: &str, function: &FunctionArn) -> Option<Clause<'_>> {
+        let function = self.functions.iter().find(|pattern| arn_like(&pattern.0, function.as_str()))?;
+        let principal = self.principals.iter().find(|pattern| arn_like(&pattern.0, principal))?;
+        Some(Clause { principal, function })
+    }
 }
 
 /// IAM's ArnLike: each colon-separated part is matched by itself.
@@ -183,6 +239,30 @@ fn arn_like(pattern: &str, arn: &str) -> bool {
             (None, None) => return true,
             _ => return false,
         }
+    }
+}
+
+impl PrincipalPattern {
+    /// The pattern as it stands in the document.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it matches.
+    pub fn matches(&self, principal: &Principal) -> bool {
+        arn_like(&self.0, &principal.to_string())
+    }
+}
+
+impl FunctionPattern {
+    /// The pattern as it stands in the document.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it matches.
+    pub fn matches(&self, function: &FunctionArn) -> bool {
+        arn_like(&self.0, function.as_str())
     }
 }
 

@@ -4,7 +4,7 @@
 //! It is the wire and nothing more: what a document says is [`policy`](crate::policy)'s, when to write is
 //! [`grant`](crate::grant)'s.
 
-use crate::policy::POLICY_NAME;
+use crate::policy::{self, POLICY_NAME};
 use crate::principal::{Principal, PrincipalKind};
 use crate::refusal::{Reason, Refusal};
 use crate::sdk_error::explain;
@@ -135,14 +135,11 @@ impl<'a> InlinePolicies<'a> {
 
     /// How much of the quota all inline policies use, or `None` where that cannot be found out.
     pub async fn usage(self) -> Option<Usage> {
-        let quota = match self.principal.kind() {
-            PrincipalKind::User => 2_048,
-            PrincipalKind::Role => 10_240,
-        };
+        let quota = quota(self.principal.kind());
         let mut used = 0;
         for name in self.names().await.ok()? {
             let document = decode(self.get_named(&name).await.ok()?)?;
-            used += document.chars().filter(|character| !character.is_whitespace()).count();
+            used += policy::counted_size(&document);
         }
         Some(Usage { used, quota })
     }
@@ -178,6 +175,16 @@ impl<'a> InlinePolicies<'a> {
             }
         };
         Ok(text)
+    }
+}
+
+/// How many characters all inline policies of one principal may hold together, white space left out.
+///
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
+pub fn quota(kind: PrincipalKind) -> usize {
+    match kind {
+        PrincipalKind::User => 2_048,
+        PrincipalKind::Role => 10_240,
     }
 }
 

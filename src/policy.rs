@@ -65,6 +65,69 @@ pub fn fold(document: &str) -> String {
     parsed.text_with(statements.collect())
 }
 
+/// What it takes to take a grant back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// Nothing: no statement of ours lists the function itself.
+    NotListed,
+    /// A document in place of the one that is there.
+    Write(String),
+    /// The policy's deletion: nothing else was in it, and IAM takes no document without a statement.
+    Delete,
+}
+
+/// Takes `function` out of our own statements in `document`; every other statement and function stays. What another
+/// statement allows stays allowed: see [`covers`].
+///
+/// The error says why the document is left alone.
+pub fn take_out(document: &str, function: &FunctionArn) -> Result<Removal, String> {
+    let pair = function.resource_pair();
+    let document = PolicyDocument::parse(document)?;
+    let is_pair = |resource: &String| pair.contains(resource);
+    if !document
+        .statements
+        .iter()
+        .filter_map(Statement::our_resources)
+        .flatten()
+        .any(|listed| is_pair(&listed))
+    {
+        return Ok(Removal::NotListed);
+    }
+    let statements: Vec<String> = document
+        .statements
+        .iter()
+        .filter_map(|statement| match statement.our_resources() {
+            Some(listed) if listed.iter().any(is_pair) => {
+                let kept: Vec<_> = listed.into_iter().filter(|resource| !is_pair(resource)).collect();
+                (!kept.is_empty()).then(|| statement.object.text_with("Resource", &json!(kept).to_string()))
+            }
+            Some(_) | None => Some(statement.text.get().to_owned()),
+        })
+        .collect();
+    Ok(match statements.is_empty() {
+        true => Removal::Delete,
+        false => Removal::Write(document.text_with(statements)),
+    })
+}
+
+/// Whether `document` allows a call of `function` in any way: without a qualifier, or with one.
+///
+/// The error says why the document cannot be understood.
+pub fn covers(document: &str, function: &FunctionArn) -> Result<bool, String> {
+    let document = PolicyDocument::parse(document)?;
+    Ok(function
+        .resource_pair()
+        .iter()
+        .any(|resource| document.statements.iter().any(|statement| statement.covers(resource))))
+}
+
+/// The number of characters that IAM counts against the quota: white space is left out.
+///
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
+pub fn counted_size(document: &str) -> usize {
+    document.chars().filter(|character| !character.is_whitespace()).count()
+}
+
 fn folded(listed: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(listed.len());
     for resource in listed {

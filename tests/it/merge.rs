@@ -1,9 +1,9 @@
-//! Properties of the merge, over documents as people write them. What a document grants is judged by an evaluator that
+//! Properties of the merge and of taking back, over documents as people write them. What a document grants is judged by an evaluator that
 //! is not ours.
 
 use iam_rs::{Arn, Context, Decision, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policy};
 use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::policy::{Merge, fold, merge};
+use lambda_invoke_remediator::policy::{Merge, Removal, covers, fold, merge, take_out};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -87,6 +87,15 @@ fn written(document: &Value, function: &FunctionArn) -> Option<Value> {
     match merge(Some(&document.to_string()), function).unwrap() {
         Merge::Covered { .. } => None,
         Merge::Write { document: text, .. } => Some(serde_json::from_str(&text).unwrap()),
+    }
+}
+
+/// The document without the function; `None` where no statement of ours lists it.
+fn taken_out(document: &Value, function: &FunctionArn) -> Option<Value> {
+    match take_out(&document.to_string(), function).unwrap() {
+        Removal::NotListed => None,
+        Removal::Write(text) => Some(serde_json::from_str(&text).unwrap()),
+        Removal::Delete => Some(json!({"Version": "2012-10-17", "Statement": []})),
     }
 }
 
@@ -189,8 +198,45 @@ proptest! {
     }
 
     #[test]
+    fn taking_out_changes_nothing_for_others(document in document(), name in select(&FUNCTIONS[..])) {
+        let Some(after) = taken_out(&document, &function(name)) else { return Ok(()) };
+        for (called, resource, vpc) in probes() {
+            let (before, after) = (decision(&document, &resource, vpc), decision(&after, &resource, vpc));
+            if called == name {
+                // Taken away or untouched, and never given.
+                prop_assert!(after == before || (before, after) == (Decision::Allow, Decision::NotApplicable));
+            } else {
+                prop_assert_eq!(after, before, "{} {}", resource, vpc);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_merged_can_be_taken_out_again(document in document(), name in select(&FUNCTIONS[..])) {
+        let function = function(name);
+        let Some(merged) = written(&document, &function) else { return Ok(()) };
+        let after = taken_out(&merged, &function).unwrap();
+        // Part of the pair may have been there before.
+        let before = taken_out(&document, &function).unwrap_or(document);
+        for (_, resource, vpc) in probes() {
+            prop_assert_eq!(decision(&after, &resource, vpc), decision(&before, &resource, vpc), "{} {}", resource, vpc);
+        }
+        prop_assert_eq!(taken_out(&after, &function), None);
+    }
+
+    #[test]
+    fn a_document_covers_what_it_allows_without_condition(document in document(), name in select(&FUNCTIONS[..])) {
+        let function = function(name);
+        if covers(&document.to_string(), &function).unwrap() {
+            let calls = ["", ":live"].map(|qualifier| decision(&document, &arn(&format!("{name}{qualifier}")), "vpc-2"));
+            prop_assert!(calls.iter().any(|call| *call != Decision::NotApplicable));
+        }
+    }
+
+    #[test]
     fn a_text_of_any_kind_is_left_alone_or_kept(text in "\\PC*") {
         let _ = merge(Some(&text), &function("clip"));
+        let _ = take_out(&text, &function("clip"));
     }
 }
 
@@ -317,6 +363,30 @@ fn folding_keeps_what_is_granted() {
     assert_eq!(folded["Statement"][0], ours(&[arn("a*"), arn("c:*"), arn("?")]));
     assert_eq!(folded["Statement"][1], foreign);
     assert_eq!(fold("nonsense"), "nonsense");
+}
+
+#[test]
+fn taking_out_keeps_the_rest_as_it_is_written() {
+    let take = |text: &str| take_out(text, &function("clip")).unwrap();
+    let (clip, all, other) = (arn("clip"), arn("clip:*"), arn("clip-other"));
+    let foreign = r#"{"Resource":"*","Effect":"Deny","Action":"\u0073ts:*","New":1e2}"#;
+    let ours = |listed: &str| {
+        format!(r#"{{"Sid":"Mine","Effect":"Allow","Action":"lambda:InvokeFunction","Resource":{listed}}}"#)
+    };
+    let text = |statements: &str| format!(r#"{{"Id":"by hand","Statement":{statements}}}"#);
+    let before = text(&format!("[{foreign},{}]", ours(&format!(r#"["{clip}","{other}","{all}"]"#))));
+    let after = text(&format!("[{foreign},{}]", ours(&format!(r#"["{other}"]"#))));
+    assert_eq!(take(&before), Removal::Write(after.clone()));
+    assert_eq!(take(&after), Removal::NotListed);
+    // A statement of ours that becomes empty goes, and the policy with the last one.
+    let pair = ours(&format!(r#"["{clip}","{all}"]"#));
+    assert_eq!(take(&text(&format!("[{pair},{foreign}]"))), Removal::Write(text(&format!("[{foreign}]"))));
+    assert_eq!(take(&text(&pair)), Removal::Delete);
+    assert_eq!(take(&text(&ours(&format!(r#""{all}""#)))), Removal::Delete);
+    // A wildcard, or a statement that is not ours, is not what was granted.
+    assert_eq!(take(&text(&ours(r#""*""#))), Removal::NotListed);
+    assert_eq!(take(&text(&pair.replace("Mine\"", "Mine\",\"Condition\":{}"))), Removal::NotListed);
+    assert!(take_out("{}", &function("clip")).is_err());
 }
 
 #[test]
