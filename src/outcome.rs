@@ -170,7 +170,7 @@ pub(crate) fn what(facts: &Facts) -> &str {
 }
 
 /// The text by which JSON knows a value, such as `already_granted`.
-pub(crate) fn name(value: impl Serialize) -> String {
+pub fn name(value: impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(name)) => name,
         Ok(_) | Err(_) => String::new(),

@@ -1,0 +1,60 @@
+//! AWS as the operator's own credentials reach it. `AWS_ENDPOINT_URL`, profiles and regions keep their meaning.
+
+use crate::problem::Problem;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_iam::error::DisplayErrorContext;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use lambda_invoke_remediator::inline_policies::{Failure, IamError};
+use std::time::Duration;
+
+/// A person waits.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What all clients share; a problem says when there are no credentials.
+pub(crate) async fn config() -> Result<SdkConfig, Problem> {
+    use aws_sdk_iam::config::ProvideCredentials;
+    let http =
+        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard())
+        .load()
+        .await;
+    let provider = config.credentials_provider();
+    let credentials = match &provider {
+        Some(provider) => provider.provide_credentials().await.map(drop).map_err(|error| {
+            let error = DisplayErrorContext(error);
+            Problem::new(format!(
+                "there are no AWS credentials (set AWS_PROFILE, or log in with `aws sso login`): {error}"
+            ))
+        }),
+        None => {
+            Err(Problem::new("there are no AWS credentials: set AWS_PROFILE, or log in with `aws sso login`"))
+        }
+    };
+    credentials?;
+    Ok(config)
+}
+
+/// A call to IAM that did not answer what was asked.
+pub(crate) fn problem_of(failure: Failure) -> Problem {
+    match failure {
+        Failure::Refused(refusal) => Problem::new(refusal.why),
+        Failure::Full => Problem::new("IAM says that the quota is used up"),
+        Failure::Passing(error) | Failure::Lagging(error) | Failure::Lasting(error) => match error {
+            // The function's own words for it are about its role.
+            IamError::AccessDenied { call, principal, context } => {
+                Problem::new(format!("you are not allowed to call iam:{call} for {principal}: {context}"))
+            }
+            error @ IamError::CallFailed { .. } => Problem::new(error),
+        },
+    }
+}

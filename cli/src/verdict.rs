@@ -1,0 +1,165 @@
+//! What would happen to one event, as far as IAM need not be asked.
+
+use crate::args::Events;
+use crate::events::Event;
+use crate::problem::Problem;
+use lambda_invoke_remediator::allowlist::Allowlist;
+use lambda_invoke_remediator::arn::FunctionArn;
+use lambda_invoke_remediator::caller::Caller;
+use lambda_invoke_remediator::decision::{Decision, Grant, OwnIdentity, admit};
+use lambda_invoke_remediator::denial::{self, Denial, Facts, Reading};
+use lambda_invoke_remediator::grant::Granted;
+use lambda_invoke_remediator::outcome::{Outcome, Verdict};
+use lambda_invoke_remediator::principal::Principal;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// An event and the verdict on it.
+#[derive(Debug)]
+pub(crate) struct Case {
+    name: String,
+    note: Option<&'static str>,
+    facts: Facts,
+    denial: Option<Denial>,
+    verdict: Verdict,
+    rule: Option<String>,
+    grant: Option<Grant>,
+}
+
+/// The patterns of the rule that matched.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Clause {
+    pub(crate) principal: String,
+    pub(crate) function: String,
+}
+
+impl Case {
+    /// Judges an event as the function would.
+    pub(crate) fn of(event: Event, list: &Allowlist, own: &OwnIdentity) -> Self {
+        let Event { name, payload, note } = event;
+        let (facts, reading) = denial::read(payload);
+        let case = |verdict, denial, rule, grant| Self { name, note, facts, denial, verdict, rule, grant };
+        let denial = match reading {
+            Reading::Ignored(refusal) => return case(Verdict::Ignored(refusal), None, None, None),
+            Reading::Refused(refusal) => return case(Verdict::Refused(refusal), None, None, None),
+            Reading::Denial(denial) => denial,
+        };
+        match admit(&denial, own).map(|admitted| admitted.decide(list)) {
+            Err(refusal) => case(Verdict::Refused(refusal), Some(denial), None, None),
+            Ok(Decision::Refuse { refusal, rule }) => {
+                case(Verdict::Refused(refusal), Some(denial), rule, None)
+            }
+            Ok(Decision::Grant(grant)) => {
+                let rule = grant.rule().to_owned();
+                case(Verdict::Grant(Granted::WouldWrite), Some(denial), Some(rule), Some(grant))
+            }
+        }
+    }
+
+    /// What is to be granted, if the policy does not say otherwise.
+    pub(crate) fn grant(&self) -> Option<&Grant> {
+        self.grant.as_ref()
+    }
+
+    /// The same event, when the policy has said what becomes of the grant.
+    pub(crate) fn settle(&mut self, granted: Granted) {
+        self.verdict = Verdict::Grant(granted);
+    }
+
+    /// Where the event comes from.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What was done to the event before it was judged.
+    pub(crate) fn note(&self) -> Option<&'static str> {
+        self.note
+    }
+
+    /// The outcome that the function would answer with, in a dry run.
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome::new(&self.facts, &self.verdict, self.rule.as_deref())
+    }
+
+    /// The patterns that matched, of the rule that decided.
+    pub(crate) fn clause(&self, list: &Allowlist) -> Option<Clause> {
+        let rule = list.rules().iter().find(|rule| Some(rule.id()) == self.rule.as_deref())?;
+        let (principal, function) = self.pair()?;
+        let clause = rule.clause_for(principal, function)?;
+        Some(Clause {
+            principal: clause.principal.as_str().to_owned(),
+            function: clause.function.as_str().to_owned(),
+        })
+    }
+
+    /// Of an event that no rule matches: the rules of which one half does.
+    pub(crate) fn near_misses(&self, list: &Allowlist) -> Vec<String> {
+        let Some((principal, function)) = self.pair().filter(|_| self.is_not_listed()) else {
+            return Vec::new();
+        };
+        let half = list.rules().iter().filter_map(|rule| {
+            let id = rule.id();
+            let names_principal = rule.principals().iter().any(|pattern| pattern.matches(principal));
+            let names_function = rule.functions().iter().any(|pattern| pattern.matches(function));
+            match (names_principal, names_function) {
+                (true, false) => Some(format!("the rule `{id}` matches the principal, but not the function")),
+                (false, true) => Some(format!("the rule `{id}` matches the function, but not the principal")),
+                (true, true) | (false, false) => None,
+            }
+        });
+        half.collect()
+    }
+
+    /// The outcome as JSON with what explains it. Nobody is told, so there is no `notice`.
+    pub(crate) fn to_json(&self, list: &Allowlist) -> Value {
+        let mut json = json!(self.outcome());
+        if let Some(fields) = json.as_object_mut() {
+            fields.remove("notice");
+            let clause = self
+                .clause(list)
+                .map(|Clause { principal, function }| json!({"principal": principal, "function": function}));
+            fields.insert("event".to_owned(), json!(self.name));
+            fields.insert("clause".to_owned(), json!(clause));
+            fields.insert("nearMisses".to_owned(), json!(self.near_misses(list)));
+            fields.insert("note".to_owned(), json!(self.note));
+        }
+        json
+    }
+
+    fn is_not_listed(&self) -> bool {
+        use lambda_invoke_remediator::refusal::Reason;
+        matches!(&self.verdict, Verdict::Refused(refusal) if refusal.reason == Reason::NotAllowlisted)
+    }
+
+    fn pair(&self) -> Option<(&Principal, &FunctionArn)> {
+        let denial = self.denial.as_ref()?;
+        match denial.caller() {
+            Caller::Principal(principal) => Some((principal, denial.function())),
+            Caller::Other { .. } => None,
+        }
+    }
+}
+
+/// Who the function would be: of the account that is named, or of the only one that the list's functions have.
+pub(crate) fn own_identity(args: &Events, list: &Allowlist) -> Result<OwnIdentity, Problem> {
+    let role = args.own_role.clone();
+    let patterns = || list.rules().iter().flat_map(|rule| rule.functions()).map(|pattern| pattern.as_str());
+    let accounts: BTreeSet<&str> = patterns().filter_map(|pattern| pattern.split(':').nth(4)).collect();
+    let account = match (&args.account, &role, accounts.len()) {
+        (Some(account), _, _) => account.clone(),
+        (None, Some(role), _) => role.account().to_owned(),
+        (None, None, 1) => accounts.into_iter().collect(),
+        (None, None, _) => {
+            let accounts: Vec<&str> = accounts.into_iter().collect();
+            return Err(Problem::new(format!(
+                "the list speaks of several accounts ({}): name the one that the function runs in with --account",
+                accounts.join(", ")
+            )));
+        }
+    };
+    // A pattern may leave the partition open.
+    let partition =
+        patterns().filter_map(|pattern| pattern.split(':').nth(1)).find(|text| !text.contains(['*', '?']));
+    let partition = role.as_ref().map(Principal::partition).or(partition).unwrap_or("aws").to_owned();
+    Ok(OwnIdentity { partition, account, role })
+}
