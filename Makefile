@@ -33,12 +33,15 @@ invoke: $(READY) ## The same for one file: make invoke EVENT=events/role.json
 test: $(READY) ## Run all tests: of the library, of the real binary over the wire, of the template
 	cargo test --locked --quiet
 	cargo build --locked --quiet
+	cargo test --locked --quiet --package remediator
+	cargo build --locked --quiet --package remediator
 	$(VENV)/bin/python -m pytest --quiet --numprocesses 8 tests/e2e
 
 check: $(READY) ## Check format, lints, documentation and template
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --quiet --all-targets -- --deny warnings
+	cargo clippy --locked --quiet --all-targets --package remediator -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
 	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint template.yaml
 
@@ -59,7 +62,7 @@ fuzz: ## Fuzz whatever reads texts of others: each of FUZZ_TARGETS for FUZZ_SECO
 	done
 
 fmt: ## Format the code
-	cargo fmt
+	cargo fmt --all
 	cargo fmt --manifest-path fuzz/Cargo.toml
 
 build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/

@@ -28,6 +28,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const SPREADS: Duration = Duration::from_secs(90);
 /// How long SQS holds a question open.
 const LONG_POLL: Duration = Duration::from_secs(5);
+/// Lambda tries an event again after a minute, and once more after two.
+///
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
+const RETRIES: Duration = Duration::from_secs(200);
 /// How long after the outcome its notice may take.
 const NOTICE: Duration = Duration::from_secs(60);
 
@@ -306,7 +310,15 @@ impl Listener<'_> {
                 return Ok(true);
             }
             if text("level") == Some("ERROR") {
-                seen.error = Some(one_line(&line.to_string(), 600));
+                // The runtime logs the same error in its own words, without the code.
+                let field = |key: &str| line.get("fields")?.get(key)?.as_str();
+                match (field("code"), field("error")) {
+                    (Some(code), Some(error)) => {
+                        seen.error = Some(format!("{code}: {}", one_line(error, 800)))
+                    }
+                    (_, _) if seen.error.is_none() => seen.error = Some(one_line(&line.to_string(), 800)),
+                    (_, _) => {}
+                }
             }
         }
         Ok(!had_error && seen.error.is_some())
@@ -352,10 +364,11 @@ impl Seen {
 
     /// What is waited for, and how long.
     fn awaited(&self, wait: Duration) -> (&'static str, Duration) {
-        match (&self.event, &self.outcome) {
-            (_, Some(_)) => ("the notice", NOTICE.min(wait)),
-            (Some(_), None) => ("the function", wait),
-            (None, None) => ("CloudTrail's record", wait),
+        match (&self.event, &self.outcome, &self.error) {
+            (_, Some(_), _) => ("the notice", NOTICE.min(wait)),
+            (_, None, Some(_)) => ("the function's next try", RETRIES.min(wait)),
+            (Some(_), None, None) => ("the function", wait),
+            (None, None, None) => ("CloudTrail's record", wait),
         }
     }
 

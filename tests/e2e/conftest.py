@@ -16,6 +16,9 @@ from local import aws, proxy, runtime_api  # noqa: E402
 # The one that `cargo test` has just built; a release build can be named instead.
 BINARY = os.environ.get("REMEDIATOR_BINARY", str(ROOT / "target/debug/lambda-invoke-remediator"))
 
+# The operator's tool, likewise.
+CLI = os.environ.get("REMEDIATOR_CLI", str(ROOT / "target/debug/remediator"))
+
 
 @pytest.fixture
 def figure(record_property):

@@ -1,0 +1,329 @@
+"""`remediator canary` in an account on the loopback: a stack, a trail and all that a denied call sets off.
+
+moto plays the account. What it cannot do stands between: Lambda denies the call, and what would follow in AWS is set off
+from there: CloudTrail's record goes to EventBridge, the record that the stack's rule takes to the real binary, and what the
+binary logs to CloudWatch Logs.
+"""
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from moto.events.models import EventPattern
+from test_cli import credentials, run
+from test_faults import error
+
+from conftest import CLI
+from local.aws import ACCOUNT, REGION
+from local.proxy import Fault
+
+ROLE = "lambda-invoke-remediator-canary"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+FUNCTION = "lambda-invoke-remediator"
+FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
+LOG_GROUP = "/remediator"
+RULE = "denied-invoke"
+ADMITS = {"rules": [{"id": "canary", "principals": [ROLE_ARN], "functions": [FUNCTION_ARN]}]}
+
+
+class World:
+    """What happens in AWS when the canary calls; each part can be taken out."""
+
+    def __init__(self, account, function, pattern):
+        self.account, self.function = account, function
+        self.pattern = EventPattern.load(json.dumps(pattern))
+        self.logs = account.client("logs")
+        self.records = self.rule_matches = self.function_runs = True
+        self.threads = []
+
+    def deny(self, session):
+        """Lambda's answer to the call, and what it sets off."""
+        said = (
+            f"User: {session} is not authorized to perform: lambda:InvokeFunction on resource: {FUNCTION_ARN} because no "
+            "identity-based policy allows the lambda:InvokeFunction action"
+        )
+        thread = threading.Thread(target=self.follow, args=(session, said))
+        self.threads.append(thread)
+        thread.start()
+        return said
+
+    def follow(self, session, said):
+        if not self.records:
+            return
+        time.sleep(0.5)
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        detail = {
+            "eventSource": "lambda.amazonaws.com", "eventName": "Invoke", "errorCode": "AccessDenied", "errorMessage": said,
+            "eventID": str(uuid.uuid4()), "eventTime": now, "awsRegion": REGION, "recipientAccountId": ACCOUNT,
+            "userIdentity": {
+                "type": "AssumedRole", "arn": session, "accountId": ACCOUNT,
+                "sessionContext": {"sessionIssuer": {"type": "Role", "arn": ROLE_ARN, "accountId": ACCOUNT, "userName": ROLE}},
+            },
+        }  # fmt: skip
+        event = {
+            "source": "aws.lambda", "detail-type": "AWS API Call via CloudTrail", "account": ACCOUNT, "region": REGION,
+            "detail": detail,
+        }  # fmt: skip
+        entry = {"Source": event["source"], "DetailType": event["detail-type"], "Detail": json.dumps(detail)}
+        assert self.account.events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+        if not (self.rule_matches and self.function_runs and self.pattern.matches_event(event)):
+            return
+        before = len(self.function.output())
+        self.function.invoke(event)
+        lines = [line for line in self.function.output()[before:].splitlines() if line.startswith("{")]
+        log = [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]
+        self.logs.put_log_events(logGroupName=LOG_GROUP, logStreamName="one", logEvents=log)
+
+    def test_event_pattern(self, pattern, event):
+        return self.rule_matches and EventPattern.load(pattern).matches_event(json.loads(event))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_POST(self):
+        world = self.server.world
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.endswith("/invocations"):
+            # The credentials of the session carry who it is: moto's are opaque, so STS is asked for them.
+            said = json.dumps({"Message": world.deny(self.caller())}).encode()
+            return self.answer(403, [("x-amzn-ErrorType", "AccessDeniedException")], said)
+        if self.headers.get("X-Amz-Target") == "AWSEvents.TestEventPattern":
+            asked = json.loads(body)
+            result = world.test_event_pattern(asked["EventPattern"], asked["Event"])
+            return self.answer(200, [("Content-Type", "application/x-amz-json-1.1")], json.dumps({"Result": result}).encode())
+        return self.answer(*self.forward("POST", self.path, body, dict(self.headers)))
+
+    def caller(self):
+        headers = {
+            "Authorization": self.headers["Authorization"].replace("/lambda/", "/sts/"),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Amz-Security-Token": self.headers["X-Amz-Security-Token"],
+        }
+        _, _, answer = self.forward("POST", "/", b"Action=GetCallerIdentity&Version=2011-06-15", headers)
+        return re.search(rb"<Arn>(.*)</Arn>", answer)[1].decode()
+
+    def forward(self, method, path, body, headers):
+        upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
+        try:
+            upstream.request(method, path, body, headers)
+            answer = upstream.getresponse()
+            names = ("content-type", "x-amzn-requestid", "x-amzn-errortype")
+            kept = [(name, value) for name, value in answer.getheaders() if name.lower() in names]
+            return answer.status, kept, answer.read()
+        finally:
+            upstream.close()
+
+    def answer(self, status, headers, content):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def gateway(world):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    server.world, server.upstream = world, world.account.endpoint.removeprefix("http://")
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        for thread in world.threads:
+            thread.join()
+
+
+@pytest.fixture
+def stack(account, template):
+    """A stack with the outputs that the canary reads, and the parts behind them."""
+    pattern = template["Resources"]["Function"]["Properties"]["Events"]["DeniedInvoke"]["Properties"]["Pattern"]
+    account.events.put_rule(Name=RULE, EventPattern=json.dumps(pattern))
+    logs = account.client("logs")
+    for create in (
+        lambda: logs.create_log_group(logGroupName=LOG_GROUP),
+        lambda: logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName="one"),
+    ):
+        try:
+            create()
+        except logs.exceptions.ResourceAlreadyExistsException:
+            pass
+    values = {
+        "FunctionName": FUNCTION, "LogGroupName": LOG_GROUP, "RuleName": RULE, "TopicArn": account.topic_arn,
+    }  # fmt: skip
+    body = {
+        "Resources": {"Unused": {"Type": "AWS::SQS::Queue"}},
+        "Parameters": {"RequiredTagValue": {"Type": "String"}},
+        "Outputs": {name: {"Value": value} for name, value in values.items()},
+    }
+    client, name = account.client("cloudformation"), f"remediator-{uuid.uuid4().hex[:8]}"
+    parameters = [{"ParameterKey": "RequiredTagValue", "ParameterValue": "yes"}]
+    client.create_stack(StackName=name, TemplateBody=json.dumps(body), Parameters=parameters)
+    yield name, pattern
+    client.delete_stack(StackName=name)
+
+
+def leftovers(account):
+    """What canaries make."""
+    roles = [role["RoleName"] for role in account.iam.list_roles()["Roles"] if "canary" in role["RoleName"]]
+    queues = [url for url in account.sqs.list_queues().get("QueueUrls", []) if "canary" in url]
+    rules = [rule["Name"] for rule in account.events.list_rules()["Rules"] if "canary" in rule["Name"]]
+    topic = account.sns.list_subscriptions_by_topic(TopicArn=account.topic_arn)["Subscriptions"]
+    return roles + queues + rules + [item["Endpoint"] for item in topic if "canary" in item["Endpoint"]]
+
+
+@pytest.fixture
+def fly(account, stack, start):
+    """Lets a canary fly through a world that `change` may have spoiled."""
+    name, pattern = stack
+
+    def fly(*arguments, allowlist=ADMITS, change=lambda world: None, wait=8, **variables):
+        with start(ALLOWLIST=json.dumps(allowlist), NOTICE_INTERVAL="0", **variables) as function:
+            world = World(account, function, pattern)
+            change(world)
+            with gateway(world) as endpoint:
+                arguments = ["--stack", name, "--wait", wait, "--json", "--yes", *arguments]
+                ended = run("canary", *arguments, env=credentials(endpoint))
+        report = json.loads(ended.stdout) if ended.stdout else None
+        return ended, {stage["stage"]: stage for stage in report["stages"]} if report else None, report
+
+    return fly
+
+
+def reached(stages):
+    return {name: stage["reached"] for name, stage in stages.items()}
+
+
+ALL = {"trail": True, "rule": True, "function": True, "policy": True, "topic": True}
+
+
+def test_a_canary_reaches_every_stage_and_leaves_nothing(account, fly):
+    ended, stages, report = fly()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert reached(stages) == ALL
+    assert report["event"]["detail"]["userIdentity"]["arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/")
+    assert report["leftBehind"] == []
+    assert leftovers(account) == []
+
+
+def test_a_canary_in_a_dry_run_writes_nothing(account, fly):
+    ended, stages, _ = fly(MODE="dry-run")
+    assert ended.returncode == 0 and "dry-run" in stages["policy"]["text"]
+
+
+def test_a_canary_that_is_not_listed_says_which_rule_it_lacks(account, fly):
+    other = {"rules": [{**ADMITS["rules"][0], "principals": [f"arn:aws:iam::{ACCOUNT}:user/x"]}]}
+    ended, stages, _ = fly(allowlist=other)
+    assert ended.returncode == 1
+    assert reached(stages) == {**ALL, "policy": False}
+    assert ROLE_ARN in stages["policy"]["text"] and FUNCTION_ARN in stages["policy"]["text"]
+    assert leftovers(account) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "said"),
+    [
+        (lambda world: setattr(world, "records", False), {"trail": False}, "no trail of this region"),
+        (lambda world: setattr(world, "rule_matches", False), {"trail": True, "rule": False}, "does not match"),
+        (
+            lambda world: setattr(world, "function_runs", False),
+            {"trail": True, "rule": True, "function": False},
+            "UndeliveredEvents",
+        ),
+    ],
+)
+def test_the_stage_that_is_not_reached_is_named(account, fly, change, expected, said):
+    ended, stages, report = fly(change=change, wait=2)
+    assert ended.returncode == 1
+    assert reached(stages) == {**dict.fromkeys(ALL), **expected}
+    [last] = [stage["text"] for stage in stages.values() if stage["reached"] is False]
+    assert said in last
+    assert (report["event"] is not None) == expected["trail"]
+    assert leftovers(account) == []
+
+
+def test_a_function_that_fails_is_named_with_its_error(account, fly, calls):
+    denied = Fault(error(403, "AccessDenied"))
+    calls.fault = lambda action, count: None if action.startswith("sns") else denied
+    try:
+        ended, stages, _ = fly(wait=3)
+    finally:
+        calls.fault = lambda action, count: None
+    assert ended.returncode == 1 and stages["function"]["reached"] is False
+    assert "IamAccessDenied" in stages["function"]["text"] and "PrincipalArns" in stages["function"]["text"]
+    assert leftovers(account) == []
+
+
+def test_a_canary_has_the_tag_that_the_stack_asks_for(account, fly):
+    tags = []
+
+    def look(world):
+        deny = world.deny
+
+        def denied(session):
+            tags.extend(account.iam.list_role_tags(RoleName=ROLE)["Tags"])
+            return deny(session)
+
+        world.deny = denied
+
+    fly(change=look)
+    assert tags == [{"Key": "lambda-invoke-remediator", "Value": "yes"}]
+
+
+def test_a_role_that_is_there_is_not_touched(account, fly):
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    account.iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust)
+    try:
+        ended, _, _ = fly()
+        assert ended.returncode == 2 and "--role" in ended.stderr
+        assert leftovers(account) == [ROLE]
+    finally:
+        account.iam.delete_role(RoleName=ROLE)
+
+
+def test_without_yes_nothing_is_done(account):
+    ended = run("canary", env=credentials(account.endpoint))
+    assert ended.returncode == 2 and "--yes" in ended.stderr and ROLE in ended.stderr
+    assert leftovers(account) == []
+
+
+def test_a_stack_that_is_not_there_is_told(account):
+    ended = run("canary", "--yes", "--stack", "nowhere", env=credentials(account.endpoint))
+    assert ended.returncode == 2 and "nowhere" in ended.stderr
+    assert leftovers(account) == []
+
+
+def test_an_interrupted_canary_cleans_up(account, stack, start):
+    name, pattern = stack
+    with start(ALLOWLIST=json.dumps(ADMITS)) as function:
+        world = World(account, function, pattern)
+        world.records = False
+        with gateway(world) as endpoint:
+            command = [CLI, "canary", "--stack", name, "--yes"]
+            process = subprocess.Popen(command, env=credentials(endpoint), stderr=subprocess.PIPE, text=True)
+            for line in process.stderr:
+                if "denied" in line:
+                    break
+            assert len(leftovers(account)) == 4
+            process.send_signal(signal.SIGINT)
+            said = process.stderr.read()
+            assert process.wait(timeout=30) == 2, said
+    assert "interrupted" in said
+    assert leftovers(account) == []
