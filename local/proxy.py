@@ -1,6 +1,5 @@
 """A proxy before an AWS endpoint that writes down which calls were made, and can delay or spoil them."""
 
-import http.client
 import json
 import random
 import socket
@@ -10,7 +9,8 @@ import time
 import urllib.parse
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from local.forwarding import Forwarding, serving
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Fault:
 
 
 class Proxy:
-    def __init__(self, endpoint):
-        self.endpoint = endpoint
+    def __init__(self):
+        self.endpoint = None
         # (IAM action, the request's parameters), such as ("iam:PutUserPolicy", {"UserName": ...}).
         self.calls = []
         # When each of them came, in seconds.
@@ -76,15 +76,10 @@ def _action(headers, body):
     return f"{service}:{parameters['Action']}", parameters
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Head and body in one packet, at once: else each answer waits for the other side's delayed acknowledgement.
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
+class _Handler(Forwarding):
     def do_POST(self):
         proxy = self.server.proxy
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         action, parameters = _action(self.headers, body)
         count = proxy.note(action, parameters)
         if proxy.delay:
@@ -102,26 +97,6 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.is_carried_out:
                 self.forward(body)
             self.spoil(fault.kind)
-
-    def forward(self, body):
-        upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
-        try:
-            upstream.request("POST", self.path, body, dict(self.headers))
-            answer = upstream.getresponse()
-            names = ("content-type", "x-amzn-requestid", "x-amzn-errortype")
-            headers = [(name, value) for name, value in answer.getheaders() if name.lower() in names]
-            return answer.status, headers, answer.read()
-        finally:
-            upstream.close()
-
-    def answer(self, status, headers, content):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-        self.wfile.flush()
 
     def spoil(self, kind):
         self.close_connection = True
@@ -156,20 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, ValueError):
             pass
 
-    def log_message(self, *_):
-        pass
-
 
 @contextmanager
 def proxy(upstream):
     """A proxy before `upstream`, an endpoint such as http://127.0.0.1:5000."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.upstream = upstream.removeprefix("http://")
-    server.proxy = Proxy(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield server.proxy
-    finally:
-        server.shutdown()
-        server.server_close()
+    found = Proxy()
+    with serving(_Handler, upstream, proxy=found) as found.endpoint:
+        yield found

@@ -5,7 +5,6 @@ from there: CloudTrail's record goes to EventBridge, the record that the stack's
 binary logs to CloudWatch Logs.
 """
 
-import http.client
 import json
 import re
 import signal
@@ -14,7 +13,6 @@ import threading
 import time
 import uuid
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from moto.events.models import EventPattern
@@ -23,6 +21,7 @@ from test_faults import error
 
 from conftest import CLI
 from local.aws import ACCOUNT, REGION
+from local.forwarding import Forwarding, serving
 from local.proxy import Fault
 
 ROLE = "lambda-invoke-remediator-canary"
@@ -86,69 +85,43 @@ class World:
         return self.rule_matches and EventPattern.load(pattern).matches_event(json.loads(event))
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
+class _Handler(Forwarding):
+    def do_GET(self):
+        self.answer(*self.forward(self.body()))
+
+    do_PUT = do_DELETE = do_GET
 
     def do_POST(self):
-        world = self.server.world
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        world, body = self.server.world, self.body()
         if self.path.endswith("/invocations"):
-            # The credentials of the session carry who it is: moto's are opaque, so STS is asked for them.
             said = json.dumps({"Message": world.deny(self.caller())}).encode()
-            return self.answer(403, [("x-amzn-ErrorType", "AccessDeniedException")], said)
-        if self.headers.get("X-Amz-Target") == "AWSEvents.TestEventPattern":
+            self.answer(403, [("x-amzn-ErrorType", "AccessDeniedException")], said)
+        elif self.headers.get("X-Amz-Target") == "AWSEvents.TestEventPattern":
             asked = json.loads(body)
             result = world.test_event_pattern(asked["EventPattern"], asked["Event"])
-            return self.answer(200, [("Content-Type", "application/x-amz-json-1.1")], json.dumps({"Result": result}).encode())
-        return self.answer(*self.forward("POST", self.path, body, dict(self.headers)))
+            self.answer(200, [("Content-Type", "application/x-amz-json-1.1")], json.dumps({"Result": result}).encode())
+        else:
+            self.answer(*self.forward(body))
 
     def caller(self):
+        """Who calls: the keys tell nothing by themselves, STS knows whose they are."""
         headers = {
             "Authorization": self.headers["Authorization"].replace("/lambda/", "/sts/"),
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Amz-Security-Token": self.headers["X-Amz-Security-Token"],
         }
-        _, _, answer = self.forward("POST", "/", b"Action=GetCallerIdentity&Version=2011-06-15", headers)
+        _, _, answer = self.forward(b"Action=GetCallerIdentity&Version=2011-06-15", "/", headers)
         return re.search(rb"<Arn>(.*)</Arn>", answer)[1].decode()
-
-    def forward(self, method, path, body, headers):
-        upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
-        try:
-            upstream.request(method, path, body, headers)
-            answer = upstream.getresponse()
-            names = ("content-type", "x-amzn-requestid", "x-amzn-errortype")
-            kept = [(name, value) for name, value in answer.getheaders() if name.lower() in names]
-            return answer.status, kept, answer.read()
-        finally:
-            upstream.close()
-
-    def answer(self, status, headers, content):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
 
 
 @contextmanager
 def gateway(world):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.world, server.upstream = world, world.account.endpoint.removeprefix("http://")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        for thread in world.threads:
-            thread.join()
+    with serving(_Handler, world.account.endpoint, world=world) as endpoint:
+        try:
+            yield endpoint
+        finally:
+            for thread in world.threads:
+                thread.join()
 
 
 @pytest.fixture
