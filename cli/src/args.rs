@@ -64,7 +64,7 @@ pub(crate) struct Events {
     /// a denied caller got, with whatever an SDK or a CLI puts around it.
     #[arg(value_name = "EVENT")]
     pub(crate) events: Vec<PathBuf>,
-    /// The allowlist's file
+    /// The allowlist's file; `-` for the standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) allowlist: PathBuf,
     /// The account that the function runs in; by default the one that the list speaks of

@@ -5,6 +5,7 @@
 //! is between. Everything is deleted again, whatever happens, also after Ctrl-C.
 
 use crate::args::Canary;
+use crate::output::{err, out};
 use crate::problem::Problem;
 use crate::stack::Stack;
 use crate::throwaway::{Queue, RoleSpec, Workshop};
@@ -49,7 +50,7 @@ pub(crate) async fn run(args: &Canary) -> Result<ExitCode, Problem> {
     say("cleaning up");
     let left = workshop.clean_up().await;
     for line in &left {
-        anstream::eprintln!("left behind, delete it by hand: {line}");
+        err!("left behind, delete it by hand: {line}");
     }
     let report = Report::of(&seen?, &site);
     report.show(args.json, &left);
@@ -103,7 +104,7 @@ async fn fly(args: &Canary, site: &Site, workshop: &mut Workshop) -> Result<Seen
 
 /// To the standard error: the report alone goes to the standard output.
 fn say(what: &str) {
-    anstream::eprintln!("{what} ...");
+    err!("{what} ...");
 }
 
 /// The account and the stack that is tried.
@@ -493,7 +494,7 @@ impl Report {
                 .iter()
                 .map(|Stage { name, is_reached, text }| json!({"stage": name, "reached": is_reached, "text": text}))
                 .collect();
-            anstream::println!("{:#}", json!({"stages": stages, "event": self.event, "leftBehind": left}));
+            out!("{:#}", json!({"stages": stages, "event": self.event, "leftBehind": left}));
             return;
         }
         let mut table = Table::new();
@@ -509,9 +510,9 @@ impl Report {
             };
             table.add_row([name, reached, text]);
         }
-        anstream::println!("{table}");
+        out!("{table}");
         if let Some(event) = self.event.as_ref().filter(|_| !self.is_whole()) {
-            anstream::println!("The record, as EventBridge delivered it:\n{event:#}");
+            out!("The record, as EventBridge delivered it:\n{event:#}");
         }
     }
 }

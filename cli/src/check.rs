@@ -1,6 +1,7 @@
 //! `remediator check`: whether an allowlist is valid, with the place where it is not, and what it may not be meant to say.
 
 use crate::args::Check;
+use crate::output::out;
 use crate::problem::Problem;
 use crate::warnings::{Warning, warnings};
 use crate::{NO, span};
@@ -39,19 +40,19 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode, Problem> {
             "warnings": told,
             "principalArns": principal_arns(&list),
         });
-        anstream::println!("{report:#}");
+        out!("{report:#}");
     } else {
         for warning in &warnings {
             show(Level::WARNING, &name, &text, span::of_path(&text, &warning.path), warning);
         }
         let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-        anstream::println!(
+        out!(
             "`{name}` is valid: {}, {}.",
             count(list.rules().len(), "rule"),
             count(warnings.len(), "warning"),
         );
         let arns: Vec<&str> = principal_arns(&list).into_iter().collect();
-        anstream::println!("The template's PrincipalArns for it: {}", arns.join(","));
+        out!("The template's PrincipalArns for it: {}", arns.join(","));
     }
     Ok(match check.strict && !warnings.is_empty() {
         true => ExitCode::from(WARNED),
@@ -79,13 +80,13 @@ fn principal_arns(list: &Allowlist) -> BTreeSet<&str> {
 fn say_invalid(name: &str, text: &str, error: &AllowlistError, as_json: bool) {
     if as_json {
         let place = place(text, error.place(), error.position(), problem(error));
-        anstream::println!("{:#}", json!({"valid": false, "error": place}));
+        out!("{:#}", json!({"valid": false, "error": place}));
         return;
     }
     let span = span_of(text, error.place(), error.position());
     let warning = Warning { path: error.place().to_owned(), text: problem(error).to_owned() };
     show(Level::ERROR, name, text, span, &warning);
-    anstream::println!("`{name}` is not valid: nothing would be granted with it.");
+    out!("`{name}` is not valid: nothing would be granted with it.");
 }
 
 /// The part itself where it is a text or a number; otherwise where the reading stopped.
@@ -125,5 +126,5 @@ fn show(level: Level<'_>, name: &str, text: &str, span: Option<Range<usize>>, wa
         }
         None => title.element(annotate_snippets::Origin::path(name)),
     };
-    anstream::println!("{}\n", Renderer::styled().render(&[report]));
+    out!("{}\n", Renderer::styled().render(&[report]));
 }

@@ -4,6 +4,7 @@
 //! that nobody takes it for what EventBridge delivered.
 
 use crate::args::Events;
+use crate::output::err;
 use crate::pasted;
 use crate::problem::Problem;
 use lambda_invoke_remediator::event::Payload;
@@ -46,7 +47,7 @@ pub(crate) fn read(args: &Events) -> Result<Vec<Event>, Problem> {
 fn read_input(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut input = std::io::stdin();
     if input.is_terminal() {
-        anstream::eprintln!("Paste an event or an error message, then press Ctrl-D on a line of its own.");
+        err!("Paste an event or an error message, then press Ctrl-D on a line of its own.");
     }
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| Problem::of_file(path, &error))?;

@@ -3,6 +3,7 @@
 use crate::args::Explain;
 use crate::check;
 use crate::events;
+use crate::output::out;
 use crate::problem::Problem;
 use crate::verdict::{Case, own_identity};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -10,6 +11,7 @@ use console::Term;
 use lambda_invoke_remediator::allowlist::Allowlist;
 use lambda_invoke_remediator::text::one_line;
 use serde_json::Value;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Where the output is no terminal.
@@ -19,15 +21,22 @@ pub(crate) fn run(explain: &Explain) -> Result<ExitCode, Problem> {
     let (list, cases) = judge(&explain.events)?;
     if explain.events.json {
         let all: Vec<Value> = cases.iter().map(|case| case.to_json(&list)).collect();
-        anstream::println!("{:#}", Value::from(all));
+        out!("{:#}", Value::from(all));
     } else {
-        anstream::println!("{}", table(&cases, &list));
+        out!("{}", table(&cases, &list));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The list, and the cases of all events.
 pub(crate) fn judge(args: &crate::args::Events) -> Result<(Allowlist, Vec<Case>), Problem> {
+    let is_input = |path: &Path| path.to_str() == Some("-");
+    if is_input(&args.allowlist) && (args.events.is_empty() || args.events.iter().any(|path| is_input(path)))
+    {
+        return Err(Problem::new(
+            "the allowlist and an event cannot both come from the standard input: name a file",
+        ));
+    }
     let text = check::read(&args.allowlist)?;
     let list = Allowlist::parse(&text).map_err(|error| Problem::of_list(&args.allowlist, &error))?;
     let own = own_identity(args, &list)?;

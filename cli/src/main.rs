@@ -11,6 +11,7 @@ mod check;
 mod diff;
 mod events;
 mod explain;
+mod output;
 mod pasted;
 mod plan;
 mod problem;
@@ -24,6 +25,7 @@ mod warnings;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
+use output::err;
 use problem::Problem;
 use std::io::Write;
 use std::process::ExitCode;
@@ -38,7 +40,7 @@ async fn main() -> ExitCode {
     match run(Cli::parse().command).await {
         Ok(code) => code,
         Err(problem) => {
-            anstream::eprintln!("{}error:{} {problem}", diff::RED, diff::PLAIN);
+            err!("{}error:{} {problem}", diff::RED, diff::PLAIN);
             ExitCode::from(FAILED)
         }
     }

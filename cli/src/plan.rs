@@ -6,6 +6,7 @@ use crate::args::Plan;
 use crate::aws;
 use crate::diff::diff;
 use crate::explain;
+use crate::output::out;
 use crate::problem::Problem;
 use crate::verdict::Case;
 use lambda_invoke_remediator::decision::Grant;
@@ -67,7 +68,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<ExitCode, Problem> {
         }
     }
     if plan.events.json {
-        anstream::println!("{:#}", Value::from(told));
+        out!("{:#}", Value::from(told));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -77,18 +78,18 @@ fn no_such() -> Refusal {
 }
 
 fn show(case: &Case, list: &lambda_invoke_remediator::allowlist::Allowlist, change: Option<(Grant, Change)>) {
-    anstream::println!("{}: {}", case.name(), explain::outcome(case));
+    out!("{}: {}", case.name(), explain::outcome(case));
     for line in explain::why(case, list).lines() {
-        anstream::println!("  {line}");
+        out!("  {line}");
     }
     if let Some(rule) = case.outcome().rule {
-        anstream::println!("  Rule: {rule}");
+        out!("  Rule: {rule}");
     }
     if let Some((grant, Change { before, after, used, quota })) = change {
-        anstream::println!("  Size: {used} of {quota} characters then\n");
-        anstream::print!("{}", diff(&grant.principal().to_string(), before.as_deref(), Some(&after)));
+        out!("  Size: {used} of {quota} characters then\n");
+        out!("{}", diff(&grant.principal().to_string(), before.as_deref(), Some(&after)).trim_end());
     }
-    anstream::println!();
+    out!();
 }
 
 impl Change {

@@ -5,6 +5,7 @@
 
 use crate::args::Undo;
 use crate::diff::diff;
+use crate::output::{err, out};
 use crate::problem::Problem;
 use crate::{NO, aws, check};
 use aws_sdk_iam::config::Builder;
@@ -29,22 +30,20 @@ pub(crate) async fn run(undo: &Undo) -> Result<ExitCode, Problem> {
     let iam = aws_sdk_iam::Client::new(&aws::config().await?);
     let eraser = Eraser { iam: &iam, undo };
     let Some(shown) = eraser.read().await? else {
-        anstream::println!("{principal} has no {POLICY_NAME}: there is nothing to take back.");
+        out!("{principal} has no {POLICY_NAME}: there is nothing to take back.");
         return Ok(ExitCode::from(NO));
     };
     let removal = eraser.removal(&shown)?;
     if removal == Removal::NotListed {
-        anstream::println!(
-            "{POLICY_NAME} of {principal} does not list {function}: there is nothing to take back."
-        );
+        out!("{POLICY_NAME} of {principal} does not list {function}: there is nothing to take back.");
         eraser.say_what_still_allows(&shown)?;
         return Ok(ExitCode::from(NO));
     }
-    anstream::println!("{}", diff(&principal.to_string(), Some(&shown), after(&removal)));
+    out!("{}", diff(&principal.to_string(), Some(&shown), after(&removal)));
     eraser.say_what_still_allows(after(&removal).unwrap_or("{\"Statement\":[]}"))?;
     say_what_grants_again(undo)?;
     if !undo.yes && !confirmed()? {
-        anstream::println!("Nothing was changed.");
+        out!("Nothing was changed.");
         return Ok(ExitCode::from(NO));
     }
     eraser.erase(shown).await
@@ -69,18 +68,15 @@ fn after(removal: &Removal) -> Option<&str> {
 
 fn say_what_grants_again(undo: &Undo) -> Result<(), Problem> {
     let Some(path) = &undo.allowlist else {
-        anstream::println!("As long as the allowlist admits it, the next denial grants it again.");
+        out!("As long as the allowlist admits it, the next denial grants it again.");
         return Ok(());
     };
     let list = Allowlist::parse(&check::read(path)?).map_err(|error| Problem::of_list(path, &error))?;
     match list.rule_for(&undo.principal, &undo.function) {
         Some(rule) if rule.action() == RuleAction::Grant => {
-            anstream::println!(
-                "The rule `{}` of the allowlist admits it: the next denial grants it again.",
-                rule.id()
-            );
+            out!("The rule `{}` of the allowlist admits it: the next denial grants it again.", rule.id());
         }
-        Some(_) | None => anstream::println!("The allowlist does not admit it."),
+        Some(_) | None => out!("The allowlist does not admit it."),
     }
     Ok(())
 }
@@ -110,9 +106,7 @@ impl Eraser<'_> {
 
     fn say_what_still_allows(&self, document: &str) -> Result<(), Problem> {
         if policy::covers(document, &self.undo.function).map_err(Problem::new)? {
-            anstream::println!(
-                "Another statement or a wildcard of the policy still allows it; that is not touched."
-            );
+            out!("Another statement or a wildcard of the policy still allows it; that is not touched.");
         }
         Ok(())
     }
@@ -131,10 +125,10 @@ impl Eraser<'_> {
                 break;
             }
             if shown.as_deref().is_some_and(|shown| shown != document) {
-                anstream::println!("The policy has changed meanwhile:\n");
-                anstream::println!("{}", diff(&principal.to_string(), Some(document), after(&removal)));
+                out!("The policy has changed meanwhile:\n");
+                out!("{}", diff(&principal.to_string(), Some(document), after(&removal)));
                 if !yes && !confirmed()? {
-                    anstream::println!("Nothing was changed.");
+                    out!("Nothing was changed.");
                     return Ok(ExitCode::from(NO));
                 }
                 shown = now;
@@ -145,7 +139,7 @@ impl Eraser<'_> {
             }
             is_watched = false;
             if let Err(problem) = self.write(&removal).await? {
-                anstream::eprintln!("trying again: {problem}");
+                err!("trying again: {problem}");
                 pause().await;
                 continue;
             }
@@ -167,9 +161,7 @@ impl Eraser<'_> {
                  Take it out of the allowlist first"
             )));
         }
-        anstream::println!(
-            "{principal} is not granted {function} any more. IAM takes some seconds to spread that."
-        );
+        out!("{principal} is not granted {function} any more. IAM takes some seconds to spread that.");
         Ok(ExitCode::SUCCESS)
     }
 
