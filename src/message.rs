@@ -20,6 +20,7 @@ const SENTENCE: &str = " is not authorized to perform: ";
 /// The kind of policy that denied, or did not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum DeniedBy {
     /// A policy of the user, its groups, or the role.
     IdentityBasedPolicy,
@@ -44,6 +45,7 @@ pub enum DeniedBy {
 /// Whether something denied, or nothing allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum DenialKind {
     /// No statement allows the call.
     Implicit,

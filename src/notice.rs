@@ -2,16 +2,15 @@
 //!
 //! A [`Notice`] is complete: whoever reads it needs to open nothing to understand it, and to copy commands to undo it. It
 //! is one message with a body for each kind of subscriber. Nothing in it is text of others in raw form: it comes from
-//! [`Facts`], whose texts are on one line each, or through JSON's own escapes.
+//! [`Facts`], whose texts are on one line each, through JSON's own escapes, or through [`markdown`](crate::markdown).
 
-use crate::caller::Caller;
 use crate::denial::{Denial, Facts};
-use crate::grant::Granted;
+use crate::notice_chat::ChatNotice;
 use crate::notice_text;
-use crate::outcome::{Outcome, OutcomeKind, Verdict, name, what, who};
+use crate::outcome::{Outcome, Verdict, name, what, who};
 use crate::sdk_error::explain;
 use crate::text::one_line;
-use crate::undo;
+use crate::told::Told;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 use serde::Serialize;
@@ -28,16 +27,21 @@ pub struct Notice {
     subject: String,
     text: String,
     json: String,
+    chat: String,
     attributes: Vec<(&'static str, String)>,
 }
 
-/// The body for a program.
+/// The body for a program: the outcome, with what only a notice has.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Notice"))]
 struct Machine<'a> {
     #[serde(flatten)]
     outcome: &'a Outcome,
+    /// The commands that take the grant back, to be run in this order in one directory: for a shell with the AWS CLI and
+    /// Python 3. None where there is no grant of ours.
     undo: &'a [String],
+    /// How many notices like this one were not sent since the last one.
     left_out: u64,
 }
 
@@ -59,7 +63,8 @@ impl Notice {
         verdict: &Verdict,
         left_out: u64,
     ) -> Self {
-        let undo = undo_commands(denial, verdict);
+        let told = Told::new(outcome, facts, denial, verdict, left_out);
+        let undo = told.undo.as_ref().map(|undo| undo.shell.as_slice()).unwrap_or_default();
         let attributes = [
             ("outcome", Some(name(outcome.outcome))),
             ("reason", outcome.reason.map(name)),
@@ -67,9 +72,10 @@ impl Notice {
             ("region", outcome.region.clone()),
         ];
         Self {
-            subject: subject(outcome, facts, verdict),
-            text: notice_text::text(outcome, facts, verdict, &undo, left_out),
-            json: serde_json::to_string(&Machine { outcome, undo: &undo, left_out }).unwrap_or_default(),
+            subject: subject(&told),
+            text: notice_text::text(&told),
+            json: serde_json::to_string(&Machine { outcome, undo, left_out }).unwrap_or_default(),
+            chat: serde_json::to_string(&ChatNotice::new(&told)).unwrap_or_default(),
             attributes: attributes.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
         }
     }
@@ -89,12 +95,22 @@ impl Notice {
         &self.json
     }
 
+    /// The body for a chat: a custom notification of Amazon Q Developer in chat applications.
+    pub fn chat(&self) -> &str {
+        &self.chat
+    }
+
     /// One body for each kind of subscriber, as `MessageStructure` `json` has it.
+    ///
+    /// `https` is the one protocol by which Amazon Q Developer in chat applications subscribes, and it drops whatever does
+    /// not follow its schema: the outcome is in there as `additionalContext`. `http` has no such subscriber, so that it
+    /// stays what programs get.
     fn message(&self) -> String {
-        let Self { text, json, .. } = self;
+        let Self { text, json, chat, .. } = self;
         json!({
             "default": text, "email": text,
-            "sqs": json, "lambda": json, "http": json, "https": json,
+            "sqs": json, "lambda": json, "http": json,
+            "https": chat,
         })
         .to_string()
     }
@@ -116,36 +132,19 @@ impl Notice {
     }
 }
 
-/// What takes back a grant that our own statement holds: what was added to it; where it was found there, the whole pair.
-fn undo_commands(denial: Option<&Denial>, verdict: &Verdict) -> Vec<String> {
-    let Some((denial, Caller::Principal(principal))) = denial.map(|denial| (denial, denial.caller())) else {
-        return Vec::new();
-    };
-    match verdict {
-        Verdict::Grant(Granted::Written { added, .. }) => undo::commands(principal, added),
-        Verdict::Grant(Granted::Already { is_listed: true }) | Verdict::StillDenied { is_listed: true } => {
-            undo::commands(principal, &denial.function().resource_pair())
-        }
-        Verdict::Grant(Granted::Already { is_listed: false } | Granted::WouldWrite | Granted::Refused(_))
-        | Verdict::StillDenied { is_listed: false }
-        | Verdict::Refused(_)
-        | Verdict::Ignored(_) => Vec::new(),
-    }
+fn subject(told: &Told<'_>) -> String {
+    let (who, what) = (who(told.facts), what(told.facts));
+    one_line(&format!("{}: {who} invoking {what}", told.headline()), MAX_SUBJECT)
 }
 
-fn subject(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> String {
-    let (who, what) = (who(facts), what(facts));
-    let start = match (outcome.outcome, outcome.reason) {
-        (OutcomeKind::Granted, _) => "Granted".to_owned(),
-        (OutcomeKind::AlreadyGranted, _) if matches!(verdict, Verdict::StillDenied { .. }) => {
-            "Granted, still denied".to_owned()
-        }
-        (OutcomeKind::AlreadyGranted, _) => "Already granted".to_owned(),
-        (OutcomeKind::WouldGrant, _) => "Would grant (dry-run)".to_owned(),
-        (OutcomeKind::Refused, reason) => {
-            format!("Refused ({})", reason.map(name).unwrap_or_default().replace('_', " "))
-        }
-        (OutcomeKind::Ignored, _) => "Ignored".to_owned(),
-    };
-    one_line(&format!("{start}: {who} invoking {what}"), MAX_SUBJECT)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::tests::assert_schema_is_kept;
+
+    #[test]
+    fn the_schemas_are_those_of_the_types() {
+        assert_schema_is_kept::<Machine<'_>>("notice.schema.json");
+        assert_schema_is_kept::<ChatNotice>("notice-chat.schema.json");
+    }
 }

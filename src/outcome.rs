@@ -15,6 +15,7 @@ use serde_json::Value;
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum OutcomeKind {
     /// The policy was written, and read back.
     Granted,
@@ -31,6 +32,7 @@ pub enum OutcomeKind {
 /// Whether somebody was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum NoticeState {
     /// SNS took the notice.
     Published,
@@ -56,9 +58,11 @@ pub enum Verdict {
     Ignored(Refusal),
 }
 
-/// Contract 3. Field names and values are an interface: subscription filters and scripts depend on them.
+/// What became of one event. Every field is always there, and null where it is not known. Names and values are an
+/// interface: subscription filters and scripts depend on them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// What was done.
     pub outcome: OutcomeKind,
@@ -129,9 +133,16 @@ impl Outcome {
     }
 }
 
+/// One sentence for a person, in plain text.
 fn summary(facts: &Facts, verdict: &Verdict) -> String {
+    sentence(facts, verdict, str::to_owned)
+}
+
+/// The sentence, with the names of the caller and the function as `show` gives them.
+pub(crate) fn sentence(facts: &Facts, verdict: &Verdict, show: impl Fn(&str) -> String) -> String {
     let is_nameless = facts.principal.is_none() && facts.function.is_none();
-    let (who, what) = (who(facts), what(facts));
+    let who = if facts.principal.is_some() { show(&who(facts)) } else { who(facts) };
+    let what = if facts.function.is_some() { show(what(facts)) } else { what(facts).to_owned() };
     match verdict {
         Verdict::Refused(Refusal { why, .. }) if is_nameless => format!("The event is refused: {why}."),
         Verdict::Grant(Granted::Written { .. }) => {
@@ -174,5 +185,29 @@ pub fn name(value: impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(name)) => name,
         Ok(_) | Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use schemars::JsonSchema;
+    use schemars::generate::SchemaSettings;
+
+    /// Compares the schema of `T`, as it is written, with the one that is kept, or keeps it.
+    pub(crate) fn assert_schema_is_kept<T: JsonSchema>(file: &str) {
+        let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+        let schema = serde_json::to_value(generator.into_root_schema_for::<T>()).unwrap();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(&path, format!("{schema:#}\n")).unwrap();
+        }
+        let kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(kept, schema, "write it anew: UPDATE_SCHEMAS=1 cargo test the_schema");
+    }
+
+    #[test]
+    fn the_schema_is_that_of_the_types() {
+        assert_schema_is_kept::<Outcome>("outcome.schema.json");
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 /// Why an event was refused or ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Reason {
     /// Refused: no rule matches.
     NotAllowlisted,

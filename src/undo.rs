@@ -1,10 +1,12 @@
-//! The commands that take one grant back: for a shell with the AWS CLI and Python 3, such as AWS CloudShell.
+//! The commands that take one grant back: one of the `remediator` tool, and those for a shell with the AWS CLI and Python 3,
+//! such as AWS CloudShell.
 //!
-//! They take out what the grant added and leave every other statement and function as it is at that time, which may be much
+//! The latter take out what the grant added and leave every other statement and function as it is at that time, which may be much
 //! later; the policy is deleted only when nothing is left in it. Before anything is written the policy is read once more,
 //! and if it has changed meanwhile nothing happens. All that goes into the commands was checked to be free of anything that
 //! a shell or Python would take for its own.
 
+use crate::arn::FunctionArn;
 use crate::denial::ACTION;
 use crate::policy::POLICY_NAME;
 use crate::principal::Principal;
@@ -13,6 +15,18 @@ use serde_json::json;
 /// What the second command writes where no statement is left. Not an empty file: that is what a failed read leaves, and a
 /// failed read must not end in a deletion.
 const NOTHING_LEFT: &str = "nothing-left";
+
+/// The command of the `remediator` tool that takes back the grant of `function` to `principal`.
+pub fn by_tool(principal: &Principal, function: &FunctionArn) -> String {
+    let [principal, function] = [principal.to_string(), function.to_string()].map(|arn| quoted(&arn));
+    format!("remediator undo --principal {principal} --function {function}")
+}
+
+/// `text` as one word of a shell. A path may hold any printable ASCII.
+fn quoted(text: &str) -> String {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/_+=,.@-".contains(&byte));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
 
 /// The commands that take `resources` out of the policy of `principal`, to be run in this order in one directory.
 pub fn commands(principal: &Principal, resources: &[String]) -> Vec<String> {
@@ -51,7 +65,21 @@ pub fn commands(principal: &Principal, resources: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arn::FunctionArn;
+
+    #[test]
+    fn the_tool_gets_each_arn_as_one_word() {
+        let function = FunctionArn::parse("arn:aws:lambda:us-east-1:281502313273:function:fn").unwrap();
+        for (principal, word) in [
+            ("arn:aws:iam::281502313273:user/a+=,.@-_", "arn:aws:iam::281502313273:user/a+=,.@-_"),
+            ("arn:aws:iam::281502313273:role/a'$(x)/b", r"'arn:aws:iam::281502313273:role/a'\''$(x)/b'"),
+            ("arn:aws:iam::281502313273:role/a`x`!/b", "'arn:aws:iam::281502313273:role/a`x`!/b'"),
+        ] {
+            assert_eq!(
+                by_tool(&Principal::parse(principal).unwrap(), &function),
+                format!("remediator undo --principal {word} --function {function}")
+            );
+        }
+    }
 
     #[test]
     fn names_are_friendly_and_the_shell_finds_nothing_of_its_own() {

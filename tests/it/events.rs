@@ -79,16 +79,25 @@ fn assert_requests_fit(name: &str, aws: &FakeAws, reply: &Value) {
     for key in ["outcome", "reason", "account", "region"] {
         assert_eq!(notice.attributes.get(key).map(String::as_str), reply[key].as_str(), "{name}: {key}");
     }
-    for protocol in ["sqs", "lambda", "http", "https"] {
+    for protocol in ["sqs", "lambda", "http"] {
         let mut body: Value = serde_json::from_str(&notice.bodies[protocol]).unwrap();
         let undo = body.as_object_mut().unwrap().remove("undo").unwrap();
         assert_eq!(body.as_object_mut().unwrap().remove("leftOut"), Some(json!(0)), "{name}");
         assert_eq!(&body, reply, "{name}");
         assert_eq!(undo.as_array().unwrap().is_empty(), reply["outcome"] != "granted", "{name}");
     }
+    assert_chat_fits(name, &serde_json::from_str(&notice.bodies["https"]).unwrap(), reply);
     for protocol in ["default", "email"] {
         let text = &notice.bodies[protocol];
-        assert!(text.starts_with(reply["summary"].as_str().unwrap()), "{name}");
+        let (summary, facts) = text.split_once("\n\n").unwrap();
+        assert_eq!(summary.replace('\n', " "), reply["summary"], "{name}");
+        let (facts, prose) = facts.split_once("\nWhat to do next\n").unwrap();
+        let prose =
+            prose.lines().filter(|line| !["aws ", "rm ", "remediator "].iter().any(|c| line.starts_with(c)));
+        for line in summary.lines().chain(prose) {
+            assert!(line.len() <= 72 || line.contains('`') || !line.trim().contains(' '), "{name}: {line}");
+        }
+        assert!(facts.lines().all(|line| line.get(17..18) == Some(" ")), "{name}: {facts}");
         assert!(
             text.bytes().all(|byte| byte == b'\n' || byte == b' ' || byte.is_ascii_graphic()),
             "{name}: {text}"
@@ -98,6 +107,35 @@ fn assert_requests_fit(name: &str, aws: &FakeAws, reply: &Value) {
             if let Some(value) = reply[key].as_str() {
                 assert!(text.contains(value), "{name}: {key}");
             }
+        }
+    }
+}
+
+/// A custom notification of Amazon Q Developer, from which the outcome can be read back.
+fn assert_chat_fits(name: &str, chat: &Value, reply: &Value) {
+    assert_eq!((&chat["version"], &chat["source"]), (&json!("1.0"), &json!("custom")), "{name}");
+    assert_eq!(chat["content"]["textType"], "client-markdown", "{name}");
+    let context = chat["metadata"]["additionalContext"].as_object().unwrap();
+    let read_back = |text: &Value| match text.as_str().unwrap() {
+        "null" => Value::Null,
+        text if text.trim_start_matches('\\') == "null" => json!(text.strip_prefix('\\').unwrap()),
+        text => json!(text),
+    };
+    for (key, value) in reply.as_object().unwrap() {
+        assert_eq!(&read_back(&context[key]), value, "{name}: {key}");
+    }
+    assert_eq!(context.len(), reply.as_object().unwrap().len(), "{name}");
+    let arns = [&reply["principal"], &reply["function"]];
+    let arns: Vec<_> = arns.into_iter().filter(|arn| !arn.is_null()).cloned().collect();
+    assert_eq!(chat["metadata"]["relatedResources"], json!(arns), "{name}");
+    assert_eq!(chat["metadata"].get("threadId").is_some(), !arns.is_empty(), "{name}");
+    let steps = chat["content"]["nextSteps"].to_string();
+    assert_eq!(steps.contains("`remediator undo "), reply["outcome"] == "granted", "{name}: {steps}");
+    // Nothing that is usual has to be escaped.
+    assert!(name == "hostile-texts" || !chat.to_string().contains("\\\\u{"), "{name}: {chat:#}");
+    for key in ["principal", "function", "account", "region"] {
+        if let Some(value) = reply[key].as_str() {
+            assert!(chat["content"]["description"].as_str().unwrap().contains(value), "{name}: {key}");
         }
     }
 }

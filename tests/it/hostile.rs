@@ -136,6 +136,69 @@ async fn a_session_name_never_decides() {
     assert_eq!(reason(&event).await, "contradictory_event");
 }
 
+/// What a chat shows outside of code spans, and what it shows inside of them.
+fn outside_and_inside(text: &str) -> (String, String) {
+    assert_eq!(text.matches('`').count() % 2, 0, "{text}");
+    let mut parts = [String::new(), String::new()];
+    for (index, part) in text.split('`').enumerate() {
+        parts[index % 2].push_str(part);
+        parts[index % 2].push(' ');
+    }
+    let [outside, inside] = parts;
+    (outside, inside)
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_for_a_chat_stays_text() {
+    let text = "<!channel> <@U012ABCDE> @here cc @sre-team [x](https://evil.example) <https://evil.example|x> `*y* _z_` :fire:\n# q";
+    let path = "arn:aws:iam::281502313273:user/<!here>/`*x*`/@channel/[x](https:%2f%2f)/remotion_user";
+    let session = "arn:aws:sts::281502313273:federated-user/<!channel>*x*[y](https://evil.example)";
+    for change in ["texts", "path", "federated"] {
+        let mut event = base();
+        for field in ["eventID", "eventTime", "sourceIPAddress", "userAgent"] {
+            event["detail"][field] = json!(text);
+        }
+        match change {
+            "texts" => {
+                event["detail"]["userIdentity"] = json!({"type": text, "accountId": text});
+                event["detail"]["errorMessage"] = json!(sentence(text, text));
+            }
+            "path" => {
+                event["detail"]["userIdentity"]["arn"] = json!(path);
+                event["detail"]["errorMessage"] = json!(sentence(path, FUNCTION));
+            }
+            _ => {
+                event["detail"]["userIdentity"] = json!({"type": "FederatedUser", "arn": session});
+                event["detail"]["errorMessage"] = json!(sentence(session, FUNCTION));
+            }
+        }
+        let aws = FakeAws::default();
+        let reply = json!(invoke(&aws.remediator(&[]), event.to_string().as_bytes()).await.unwrap());
+        if change == "path" {
+            assert_eq!((&reply["principal"], &reply["reason"]), (&json!(path), &json!("not_allowlisted")));
+        }
+        let chat: Value = serde_json::from_str(&aws.published()[0].bodies["https"]).unwrap();
+        let mut shown =
+            vec![&chat["content"]["title"], &chat["content"]["description"], &chat["metadata"]["summary"]];
+        for list in ["/content/nextSteps", "/content/keywords", "/metadata/relatedResources"] {
+            shown.extend(chat.pointer(list).unwrap().as_array().unwrap());
+        }
+        shown.extend(chat["metadata"]["additionalContext"].as_object().unwrap().values());
+        for text in shown.into_iter().map(|text| text.as_str().unwrap()) {
+            assert!(text.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~')), "{text}");
+            for live in ["<", ">", "&", "[", "]", "://", "@here", "@channel", "@sre", "@U0"] {
+                assert!(!text.contains(live), "{change}: {live} in {text}");
+            }
+        }
+        let (outside, inside) = outside_and_inside(chat["content"]["description"].as_str().unwrap());
+        assert!(inside.contains("evil.example") && !outside.contains("evil"), "{outside}");
+        for line in outside.lines().filter(|line| line.starts_with("- ")) {
+            assert_eq!(line.matches('*').count(), 2, "{line}");
+        }
+        assert!(!outside.contains(":fire:") && !outside.contains('_'), "{outside}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn text_for_a_mail_stays_in_its_line() {
     let mut event = base();
@@ -145,6 +208,17 @@ async fn text_for_a_mail_stays_in_its_line() {
     }
     event["detail"]["userIdentity"] = json!({"type": text, "accountId": text});
     event["detail"]["errorMessage"] = json!(null);
+    mail_is_of_our_lines(&event).await;
+    // Where a sentence is wrapped, too.
+    for padding in 0..72 {
+        let arn = format!("{} Outcome           granted Subject: y", "x".repeat(padding));
+        event = base();
+        event["detail"]["userIdentity"]["arn"] = json!(arn);
+        mail_is_of_our_lines(&event).await;
+    }
+}
+
+async fn mail_is_of_our_lines(event: &Value) {
     let aws = FakeAws::default();
     invoke(&aws.remediator(&[]), event.to_string().as_bytes()).await.unwrap();
     let notice = &aws.published()[0];

@@ -1,0 +1,162 @@
+//! What a reader of a notice can do next, in the words of every body for a person.
+//!
+//! Each step is a sentence or two that stand alone, since a chat shows them as a list. Nothing in them is text of others.
+
+use crate::denial::Facts;
+use crate::grant::Granted;
+use crate::inline_policies::Usage;
+use crate::message::{Cause, DenialKind, DeniedBy};
+use crate::outcome::{Outcome, OutcomeKind, Verdict};
+use crate::refusal::Reason;
+
+/// How many characters two more functions take at least; less room than that is told.
+const LITTLE_ROOM: usize = 400;
+
+/// The steps, in their order.
+pub fn next_steps(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> Vec<String> {
+    let steps: &[&str] = match (outcome.outcome, outcome.reason) {
+        (OutcomeKind::Granted, _) => {
+            let usage = match verdict {
+                Verdict::Grant(Granted::Written { usage, .. }) => *usage,
+                Verdict::Grant(_)
+                | Verdict::StillDenied { .. }
+                | Verdict::Refused(_)
+                | Verdict::Ignored(_) => None,
+            };
+            let nothing =
+                "Nothing: the caller's next try should succeed. IAM takes some seconds to spread the change.";
+            return [Some(nothing.to_owned()), room(usage)].into_iter().flatten().collect();
+        }
+        (OutcomeKind::AlreadyGranted, _) if matches!(verdict, Verdict::StillDenied { .. }) => &[
+            "The grant is in place, and still something denies.",
+            "Look at the other layers: the caller's permissions boundary and session policy, the organization's service \
+             and resource control policies, the function's own policy, the VPC endpoint, and an explicit Deny in any \
+             policy of the caller.",
+            "The IAM policy simulator tells which.",
+        ],
+        (OutcomeKind::AlreadyGranted, _) => &[
+            "Nothing yet: the grant is in place. If the call was made before it had spread, the next one succeeds.",
+            "If it is denied again, another layer denies: look at permissions boundaries, service control policies, \
+             session policies and the function's own policy.",
+        ],
+        (OutcomeKind::WouldGrant, _) => {
+            &["Set the parameter Mode to enforce when dry-run has shown you enough."]
+        }
+        (OutcomeKind::Refused | OutcomeKind::Ignored, Some(reason)) => refused_steps(reason, facts),
+        (OutcomeKind::Refused | OutcomeKind::Ignored, None) => &["Nothing."],
+    };
+    steps.iter().copied().map(str::to_owned).collect()
+}
+
+fn room(usage: Option<Usage>) -> Option<String> {
+    match usage {
+        Some(Usage { used, quota }) if used + LITTLE_ROOM > quota => Some(format!(
+            "Its inline policies hold {used} of {quota} characters now, so there is little room for more: move some of \
+             them to managed policies, which have a quota of their own."
+        )),
+        Some(_) | None => None,
+    }
+}
+
+fn refused_steps(reason: Reason, facts: &Facts) -> &'static [&'static str] {
+    match reason {
+        Reason::NotAllowlisted => &[
+            "If the caller shall invoke the function, its owner adds a rule with this principal and this function to the \
+             allowlist; the next denial is granted then.",
+            "If not, find out who called: the source address tells where from.",
+        ],
+        Reason::NotifyOnly => &[
+            "The rule asks for a notice only.",
+            "To let the caller in, set the rule's action to grant, or grant it by hand.",
+        ],
+        Reason::NotIdentityBased => who_can_change(facts.cause.as_ref()),
+        Reason::UnsupportedPrincipal => &[
+            "No inline policy can be attached to this caller.",
+            "Let it call through an IAM role, or let the function's own policy allow it (lambda:AddPermission).",
+        ],
+        Reason::ProtectedRole => &[
+            "Change it where it comes from: the permission set in IAM Identity Center, or the service that the \
+             service-linked role belongs to.",
+        ],
+        Reason::OtherAccount => &[
+            "A call across accounts needs the consent of both: an identity-based policy in the caller's account, and the \
+             function's own policy (lambda:AddPermission) in the other. Neither is granted from here.",
+        ],
+        Reason::OwnRole => {
+            &["The remediator never widens its own role. Find out why it invoked a function at all."]
+        }
+        Reason::ContradictoryEvent => &[
+            "CloudTrail does not write such records. Find out who sent this event to the function: whoever may invoke it, \
+             or put events on its bus.",
+        ],
+        Reason::UntrustedResource => &[
+            "The record does not name one exact function, so that nothing can be granted safely. Grant it by hand if it is \
+             wanted.",
+        ],
+        Reason::UnreadablePolicy => &[
+            "Look at the policy in the IAM console, mend or delete it there; the next denial is handled then.",
+        ],
+        Reason::PolicyFull => &[
+            "Make room: delete inline policies that are not needed any more, or move them to managed policies, which have \
+             a quota of their own.",
+        ],
+        Reason::NoSuchPrincipal => &["Nothing, if it was deleted on purpose. The allowlist still names it."],
+        Reason::NotADeniedInvoke | Reason::OtherAction => &["Nothing."],
+    }
+}
+
+const CURES_NOTHING: &str = "An identity-based policy would widen access and cure nothing.";
+
+/// The layer that denied, and who can change it.
+fn who_can_change(cause: Option<&Cause>) -> &'static [&'static str] {
+    let denied_by = cause.map_or(DeniedBy::Unstated, Cause::denied_by);
+    let is_explicit = cause.is_some_and(|cause| cause.denial() == DenialKind::Explicit);
+    match denied_by {
+        DeniedBy::IdentityBasedPolicy => &[
+            "The Deny is in a policy of the user, of one of its groups, or of the role. Whoever administers IAM in this \
+             account can change it.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::ResourceBasedPolicy => &[
+            "It is the function's own policy (aws lambda get-policy). The function's owner can change it.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::PermissionsBoundary => &[
+            "It is the permissions boundary of the user or role, an upper limit that no other policy exceeds. Whoever \
+             administers IAM in this account can change it.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::SessionPolicy => &[
+            "It is the policy that was passed when the session was made. Whoever makes the session (the program or the \
+             broker that calls AssumeRole) can change it.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::ServiceControlPolicy => &[
+            "It is a service control policy. Only the organization's administrators can change it, in the management \
+             account.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::ResourceControlPolicy => &[
+            "It is a resource control policy. Only the organization's administrators can change it, in the management \
+             account.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::VpcEndpointPolicy => &[
+            "It is the policy of the VPC endpoint that the call came through. The owner of the VPC can change it.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::RoleTrustPolicy => &[
+            "It is the trust policy of a role. Whoever administers IAM in the role's account can change it.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::Unstated if is_explicit => &[
+            "The message does not say where the Deny is: in a policy of the principal, of the function, of the \
+             organization, of the session or of a VPC endpoint. The IAM policy simulator tells.",
+            CURES_NOTHING,
+        ],
+        DeniedBy::Unstated => &[
+            "The message's reason could not be read in full. Read the event in CloudTrail, and ask the IAM policy simulator.",
+            CURES_NOTHING,
+        ],
+    }
+}
