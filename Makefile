@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= event message allowlist policy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo invoke test check deny fuzz fmt build expected clean
+.PHONY: help setup demo invoke preview test check deny fuzz fmt build expected clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ demo: $(READY) ## Show the main job: denials through the real binary, against an
 
 invoke: $(READY) ## The same for one file: make invoke EVENT=events/role.json
 	$(VENV)/bin/python -m local.demo "$(EVENT)"
+
+preview: $(READY) ## Show one notice of each kind as its readers see it: on the terminal, and in target/preview/ as HTML
+	$(VENV)/bin/python -m local.preview
 
 test: $(READY) ## Run all tests: of the library, of the real binary over the wire, of the template
 	cargo test --locked --quiet
@@ -68,7 +71,7 @@ fmt: ## Format the code
 build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
 
-expected: ## Write what becomes of events/ and the allowlist's schema anew; look at the difference before you commit it
+expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it
 	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet
 
 clean: ## Remove all that was built or set up
