@@ -29,7 +29,7 @@ STYLE = """
 body { margin: 2em auto; max-width: 62em; padding: 0 1em; font: 15px/1.45 system-ui, sans-serif; background: #f4f4f5; color: #1d1c1d }
 h2 { font-size: 13px; font-weight: 600; color: #616061; margin: 2em 0 .5em }
 .mail, .card { background: #fff; border: 1px solid #ddd; border-radius: 6px; padding: 1em 1.2em }
-.mail pre { font: 13px/1.45 ui-monospace, monospace; margin: .8em 0 0; width: 80ch; overflow-x: auto }
+.mail pre { font: 13px/1.45 ui-monospace, monospace; margin: .8em 0 0; width: 80ch; white-space: pre-wrap; overflow-wrap: anywhere }
 .mail .subject { font-weight: 700 }
 .card { border-left: 4px solid #7b61ff; max-width: 46em; overflow-wrap: anywhere }
 .card .title { font-weight: 700 }

@@ -3,9 +3,10 @@
 //!
 //! See <https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>. What does not follow that schema is
 //! dropped without a word to the sender, so that everything here is in the safe part of it: every value is a text, none is
-//! empty, and none is longer than the constants say. Those are our own: Slack takes 3,000 characters in one section of a
-//! message, and a custom action's variable 1,024. It is not the whole notice: commands are too long for a card, the mail
-//! and the machine-readable body have them.
+//! empty, and none is longer than the constants say. Those are our own, since that page's table names none; a description
+//! fits into what Slack takes for one section of a message,
+//! <https://docs.slack.dev/reference/block-kit/blocks/section-block>. It is not the whole notice: commands are too long for
+//! a card, the mail and the machine-readable body have them.
 //!
 //! The schema's `id` is left out. CloudTrail's `eventID` would be the one to take, and whoever forges an event chooses it:
 //! were notifications told apart by it, one could be made to vanish.
