@@ -3,8 +3,8 @@
 //!
 //! See <https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>. What does not follow that schema is
 //! dropped without a word to the sender, so that everything here is in the safe part of it: every value is a text, none is
-//! empty, and none is longer than the constants say. Those are our own, since that page's table names none; a description
-//! fits into what Slack takes for one section of a message,
+//! empty, and none is longer than the constants say. Those are our own; that they are below any limit of AWS's was not
+//! verified. A description fits into what Slack takes for one section of a message,
 //! <https://docs.slack.dev/reference/block-kit/blocks/section-block>. It is not the whole notice: commands are too long for
 //! a card, the mail and the machine-readable body have them.
 //!
