@@ -312,7 +312,7 @@ impl Listener<'_> {
             }
             if text("level") == Some("ERROR") {
                 // The runtime logs the same error in its own words, without the code.
-                let field = |key: &str| line.get("fields")?.get(key)?.as_str();
+                let field = |key: &str| line.get("fields").unwrap_or(&line).get(key)?.as_str();
                 match (field("code"), field("error")) {
                     (Some(code), Some(error)) => {
                         seen.error = Some(format!("{code}: {}", one_line(error, 800)))

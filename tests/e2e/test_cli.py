@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -306,6 +307,45 @@ def test_without_an_answer_nothing_is_changed(account):
         ended = undo(account, given=given)
         assert ended.returncode == 2 and "--yes" in ended.stderr
     assert account.policy("user/remotion_user") == document(ours(PAIR))
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("\n", 1)])
+def test_on_a_terminal_it_asks(account, answer, code):
+    account.put_policy("user/remotion_user", document(ours(PAIR)))
+    command = [CLI, "undo", "--principal", USER, "--function", FUNCTION]
+    ours_end, theirs = pty.openpty()
+    env = {"TERM": "xterm", **credentials(account.endpoint)}
+    with subprocess.Popen(command, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        said = b""
+        while b"Take it back?" not in said:
+            said += os.read(ours_end, 4096)
+        os.write(ours_end, answer.encode())
+        try:
+            while said:
+                said = os.read(ours_end, 4096)
+        except OSError:
+            # The other end is closed: the process has ended.
+            pass
+        assert process.wait(timeout=30) == code
+    os.close(ours_end)
+    assert (account.policy("user/remotion_user") is None) == (code == 0)
+
+
+def test_what_others_change_meanwhile_is_kept_and_shown(account, calls):
+    account.put_policy("user/remotion_user", document(ours(PAIR)))
+
+    def add_another(action, count):
+        if action == "iam:GetUserPolicy" and count == 0:
+            account.put_policy("user/remotion_user", document(ours([*PAIR, OTHER])))
+
+    calls.before_answer = add_another
+    try:
+        ended = undo(account, "--yes", endpoint=calls.endpoint)
+    finally:
+        calls.before_answer = lambda action, count: None
+    assert ended.returncode == 0 and "has changed meanwhile" in ended.stdout
+    assert account.policy("user/remotion_user") == document(ours([OTHER]))
 
 
 def test_what_still_allows_it_and_what_grants_it_again_is_told(account):
