@@ -273,9 +273,16 @@ def test_without_credentials_a_plan_says_so():
 # --- undo
 
 
-def undo(account, *arguments, principal=USER, function=FUNCTION, given=None, endpoint=None):
-    env = credentials(endpoint or account.endpoint)
-    return run("undo", "--principal", principal, "--function", function, *arguments, given=given, env=env)
+def undo(account, *arguments, principal=USER, function=FUNCTION, given=None, meddler=None, calls=None):
+    """`meddler` is called when a call was carried out and before it is answered."""
+    env = credentials(calls.endpoint if calls else account.endpoint)
+    if calls:
+        calls.before_answer = meddler
+    try:
+        return run("undo", "--principal", principal, "--function", function, *arguments, given=given, env=env)
+    finally:
+        if calls:
+            calls.before_answer = lambda action, count: None
 
 
 def test_one_grant_is_taken_back_and_nothing_else(account):
@@ -339,11 +346,7 @@ def test_what_others_change_meanwhile_is_kept_and_shown(account, calls):
         if action == "iam:GetUserPolicy" and count == 0:
             account.put_policy("user/remotion_user", document(ours([*PAIR, OTHER])))
 
-    calls.before_answer = add_another
-    try:
-        ended = undo(account, "--yes", endpoint=calls.endpoint)
-    finally:
-        calls.before_answer = lambda action, count: None
+    ended = undo(account, "--yes", calls=calls, meddler=add_another)
     assert ended.returncode == 0 and "has changed meanwhile" in ended.stdout
     assert account.policy("user/remotion_user") == document(ours([OTHER]))
 
@@ -390,11 +393,7 @@ def test_a_write_that_others_undo_is_no_success(account, calls):
         if action.startswith("iam:Delete"):
             account.put_policy("user/remotion_user", document(ours(PAIR)))
 
-    calls.before_answer = put_back
-    try:
-        ended = undo(account, "--yes", endpoint=calls.endpoint)
-    finally:
-        calls.before_answer = lambda action, count: None
+    ended = undo(account, "--yes", calls=calls, meddler=put_back)
     assert ended.returncode == 2 and "allowlist" in ended.stderr
     assert account.policy("user/remotion_user") == document(ours(PAIR))
 
