@@ -1,7 +1,7 @@
 //! One principal's inline policies, as IAM's API has them: the twins for users and roles, the friendly name, the encoding,
 //! and what each error means.
 //!
-//! It is the wire and nothing more: what a document says is [`policy`](crate::policy)'s, when to write is
+//! It is the wire and nothing more: what a document says is [`policy`]'s, when to write is
 //! [`grant`](crate::grant)'s.
 
 use crate::policy::{self, POLICY_NAME};
