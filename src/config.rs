@@ -72,6 +72,13 @@ pub struct ConfigError {
     expected: &'static str,
 }
 
+impl ConfigError {
+    /// A code that an alarm or a metric filter can match.
+    pub fn code(&self) -> &'static str {
+        if self.variable == ALLOWLIST { "AllowlistUnreadable" } else { "BadConfiguration" }
+    }
+}
+
 const ALLOWLIST: &str = "ALLOWLIST";
 const TOPIC_ARN: &str = "TOPIC_ARN";
 const MODE: &str = "MODE";
