@@ -5,13 +5,15 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+CHECKOV := .venv-checkov
+SAM := .venv-sam
 EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= event message allowlist policy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo invoke preview test check deny fuzz fmt build expected clean
+.PHONY: help setup demo invoke preview test check lint-template validate deny fuzz fmt build expected clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -40,13 +42,34 @@ test: $(READY) ## Run all tests: of the library, of the real binary over the wir
 	cargo build --locked --quiet --package remediator
 	$(VENV)/bin/python -m pytest --quiet --numprocesses 8 tests/e2e
 
-check: $(READY) ## Check format, lints, documentation and template
+check: $(READY) lint-template ## Check format, lints, documentation and template
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --quiet --all-targets -- --deny warnings
 	cargo clippy --locked --quiet --all-targets --package remediator -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
+
+# checkov leaves out what the defaults do not create. So it looks at the template with a trail as well, which has to be in
+# what it looked at.
+lint-template: $(READY) $(CHECKOV)/.ready
 	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint template.yaml
+	mkdir -p target
+	sed 's/^    Default: "no"$$/    Default: "yes"/' template.yaml > target/template-with-trail.yaml
+	set -e; for template in template.yaml target/template-with-trail.yaml; do \
+		$(CHECKOV)/bin/checkov --file "$$template" --framework cloudformation --skip-download --compact --quiet; \
+	done
+	$(CHECKOV)/bin/checkov --file target/template-with-trail.yaml --framework cloudformation --skip-download --compact \
+		--check CKV_AWS_35,CKV_AWS_36,CKV_AWS_21 | grep --quiet '^Passed checks: 3, Failed checks: 0' \
+		|| { echo 'checkov did not look at the trail and its bucket' >&2; exit 1; }
+
+validate: $(SAM)/.ready ## Check the template with the SAM CLI, which is set up for it
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(SAM)/bin/sam validate --lint --template template.yaml
+
+# Each apart from the other tools, whose versions they do not get along with.
+.venv-%/.ready: requirements-%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	touch $@
 
 deny: ## Check the dependencies: licences, sources, duplicates, known vulnerabilities (DENY=... for some of them)
 	@cargo deny --version || { echo 'cargo-deny is missing, nothing was checked: cargo install --locked cargo-deny' >&2; exit 1; }
@@ -75,4 +98,4 @@ expected: ## Write what becomes of events/ and the schemas anew; look at the dif
 	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet
 
 clean: ## Remove all that was built or set up
-	rm -rf target fuzz/target $(VENV) .pytest_cache .aws-sam
+	rm -rf target fuzz/target $(VENV) $(CHECKOV) $(SAM) .pytest_cache .aws-sam

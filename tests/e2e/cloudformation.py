@@ -38,12 +38,12 @@ def load():
     return yaml.load((ROOT / "template.yaml").read_text(), _Loader)
 
 
-def translate(template):
-    """The template after the SAM translator: plain CloudFormation."""
+def translate(template, parameters=None):
+    """The template after the SAM translator: plain CloudFormation. The translator itself puts some parameters' values in."""
     source = json.loads(json.dumps(template))
     source["Resources"]["Function"]["Properties"]["CodeUri"] = "s3://bucket/key"
     session = boto3.Session(region_name=REGION)
-    return Translator({}, Parser(), boto_session=session).translate(source, defaults(template))
+    return Translator({}, Parser(), boto_session=session).translate(source, {**defaults(template), **(parameters or {})})
 
 
 def defaults(template):
@@ -71,6 +71,10 @@ class Stack:
         found = {key: self.resolve(item) for key, item in value.items()}
         return {key: item for key, item in found.items() if item is not NO_VALUE}
 
+    def creates(self, item):
+        """Whether a resource or an output is there at all."""
+        return "Condition" not in item or self.holds(item["Condition"])
+
     def holds(self, condition):
         return self.resolve(self.conditions[condition])
 
@@ -87,8 +91,9 @@ class Stack:
                 return self.resolve(yes if self.holds(condition) else no)
             case "Fn::Sub":
                 text, extra = (argument, {}) if isinstance(argument, str) else argument
-                known = {**self.values, **self.resolve(extra)}
-                return re.sub(r"\$\{([^}]+)\}", lambda match: known[match[1]], text)
+                extra = self.resolve(extra)
+                value = lambda name: extra[name] if name in extra else self.values[name]  # noqa: E731
+                return re.sub(r"\$\{([^}]+)\}", lambda match: value(match[1]), text)
             case "Fn::Split":
                 separator, text = argument
                 return self.resolve(text).split(separator)

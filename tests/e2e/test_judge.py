@@ -23,6 +23,7 @@ def on_condition(**values):
     return allow("iam:*", "*", Condition={"StringEquals": {keys[name]: value for name, value in values.items()}})
 
 
+VIA = {"StringLike": {"kms:ViaService": ["sns.us-east-1.*", "sqs.us-east-1.*"]}}
 # (statements, action, resource, context, what is to come of it)
 CASES = {
     "no statement": ([], "iam:GetUserPolicy", USER, {}, "NotApplicable"),
@@ -37,6 +38,9 @@ CASES = {
     "any resource": ([allow("iam:GetUserPolicy", "*")], "iam:GetUserPolicy", USER, {}, "Allow"),
     "another resource": ([allow("iam:GetUserPolicy", ROLE)], "iam:GetUserPolicy", USER, {}, "NotApplicable"),
     "a resource that begins alike": ([allow("iam:GetRolePolicy", ROLE)], "iam:GetRolePolicy", f"{ROLE}-2", {}, "NotApplicable"),
+    "by a service": ([allow("kms:Decrypt", ROLE, Condition=VIA)], "kms:Decrypt", ROLE, {"kms:ViaService": "sns.us-east-1.amazonaws.com"}, "Allow"),
+    "by another service": ([allow("kms:Decrypt", ROLE, Condition=VIA)], "kms:Decrypt", ROLE, {"kms:ViaService": "s3.us-east-1.amazonaws.com"}, "NotApplicable"),
+    "by no service": ([allow("kms:Decrypt", ROLE, Condition=VIA)], "kms:Decrypt", ROLE, {}, "NotApplicable"),
     "a resource in other letters": ([allow("iam:GetRolePolicy", ROLE)], "iam:GetRolePolicy", ROLE.replace("render", "Render"), {}, "NotApplicable"),
     "the name without its path": ([allow("iam:GetUserPolicy", USER)], "iam:GetUserPolicy", USER.replace("media/eu/", ""), {}, "NotApplicable"),
     "a star": ([allow("iam:GetRolePolicy", ROLE.replace("worker", "*"))], "iam:GetRolePolicy", ROLE, {}, "Allow"),

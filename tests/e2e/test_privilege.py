@@ -238,6 +238,29 @@ def test_however_wide_principal_arns_is_the_role_itself_is_denied(arns, policies
     assert allowed(wide, OTHER_CALLS) == []
 
 
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11112222-3333-4444-5555-666677778888"
+
+
+def with_key(service, key=KEY, region=REGION):
+    context = {"kms:ViaService": f"{service}.{region}.amazonaws.com"} if service else {}
+    return [Call(f"kms:{action}", key, context) for action in ("Decrypt", "GenerateDataKey")]
+
+
+def test_a_key_is_used_for_the_topic_and_the_queue_and_for_nothing_else(policies):
+    encrypted = policies(KmsKeyArn=KEY)
+    wanted = with_key("sns") + with_key("sqs")
+    assert allowed(encrypted, wanted) == wanted
+    assert allowed(policies(), wanted) == []
+    others = [
+        *(call for service in (None, "s3", "ssm", "secretsmanager") for call in with_key(service)),
+        *with_key("sns", key=KEY.replace("1111", "9999")),
+        *with_key("sqs", region="eu-west-1"),
+        *(Call(f"kms:{action}", KEY, wanted[0].context) for action in ("CreateGrant", "PutKeyPolicy", "ReEncryptFrom")),
+    ]
+    assert allowed(encrypted, others) == []
+    assert allowed(encrypted, ON_OTHERS + ON_ITSELF + OTHER_CALLS) == []
+
+
 def test_a_list_that_is_not_in_ssm_lets_no_parameter_be_read(policies):
     inline = policies(Allowlist=allowlist())
     assert judge(inline, [Call("ssm:GetParameter", parameter_arn(PARAMETER))]) == ["NotApplicable"]

@@ -1,0 +1,370 @@
+"""The template made in an account: moto's CloudFormation creates the stack, and what is in the account afterwards is looked at.
+
+moto's CloudFormation implements a part of the types only. The others it leaves out without an error; they are created here
+by the calls that CloudFormation would make, with the properties that it would resolve, so that moto's services judge them.
+Nothing of it is run: the function's code is an empty archive.
+"""
+
+import io
+import json
+import zipfile
+
+import pytest
+from cloudformation import Stack, translate
+from moto.cloudformation.parsing import get_model_map
+
+from local import aws
+from local.aws import ACCOUNT, REGION
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11112222-3333-4444-5555-666677778888"
+ALARMS = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/ceiling"
+LISTED = f"arn:aws:iam::{ACCOUNT}:user/remotion_user,arn:aws:iam::{ACCOUNT}:role/render-*"
+NEEDED = {"Allowlist": '{"rules": []}', "PrincipalArns": LISTED}
+EVERYTHING = {
+    "Allowlist": "ssm:/remediator/allowlist",
+    "PrincipalArns": LISTED,
+    "RequiredPermissionsBoundary": BOUNDARY,
+    "RequiredTagValue": "yes",
+    "Mode": "dry-run",
+    "NoticeInterval": "60",
+    "ReservedConcurrency": "1",
+    "NotificationEmail": "team@example.com",
+    "AlarmTopicArn": ALARMS,
+    "CreateTrail": "yes",
+    "TrailLogRetentionDays": "30",
+    "KmsKeyArn": KEY,
+    "Architecture": "x86_64",
+    "LogRetentionDays": "14",
+}
+# Types that moto's CloudFormation leaves out, and how they are created here.
+BY_CALL = {
+    "AWS::CloudTrail::Trail": "trail",
+    "AWS::CloudWatch::Alarm": "alarm",
+    "AWS::IAM::RolePolicy": "role_policy",
+    "AWS::Lambda::EventInvokeConfig": "event_invoke_config",
+    "AWS::Logs::MetricFilter": "metric_filter",
+    "AWS::S3::BucketPolicy": "bucket_policy",
+    "AWS::SNS::Subscription": "subscription",
+    "AWS::SQS::QueuePolicy": "queue_policy",
+}
+
+
+def lower(value):
+    """Property names as the APIs of Logs spell them."""
+    if isinstance(value, list):
+        return [lower(item) for item in value]
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: lower(item) for key, item in value.items()}
+    return value
+
+
+class Created:
+    """A stack in an account of its own."""
+
+    def __init__(self, account, template, name, parameters):
+        self.account, self.name = account, name
+        self.template = translate(template, parameters)
+        self.cloudformation, self.cloudwatch, self.logs, self.cloudtrail, self.function, self.s3 = (
+            account.client(service) for service in ("cloudformation", "cloudwatch", "logs", "cloudtrail", "lambda", "s3")
+        )
+        self.left_out = {key for key, item in self.template["Resources"].items() if item["Type"] not in get_model_map()}
+        self.outputs = self.create(parameters)
+        self.stack = self.with_names(parameters)
+        for key, item in self.template["Resources"].items():
+            if key in self.left_out and self.stack.creates(item):
+                properties = self.stack.resolve(item["Properties"])
+                getattr(self, BY_CALL[item["Type"]])(f"{name}-{key}", properties)
+
+    def create(self, parameters):
+        self.s3.create_bucket(Bucket="bucket")
+        archive = io.BytesIO()
+        zipfile.ZipFile(archive, "w").close()
+        self.s3.put_object(Bucket="bucket", Key="key", Body=archive.getvalue())
+        self.cloudformation.create_stack(
+            StackName=self.name,
+            TemplateBody=json.dumps(self.without_references(self.template)),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        [stack] = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"]
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def without_references(self, value):
+        """moto knows no attribute of what it left out; the ARNs of alarms and trail follow from their names."""
+        if isinstance(value, list):
+            return [self.without_references(item) for item in value]
+        if isinstance(value, dict):
+            match value.get("Fn::GetAtt"):
+                case [key, "Arn"] if key in self.left_out:
+                    return self.arn_of(key)
+            return {key: self.without_references(item) for key, item in value.items()}
+        if isinstance(value, str):
+            for key in self.left_out:
+                value = value.replace(f"${{{key}.Arn}}", self.arn_of(key))
+        return value
+
+    def arn_of(self, key):
+        if self.template["Resources"][key]["Type"] == "AWS::CloudTrail::Trail":
+            return f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{self.name}-trail"
+        return f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{self.name}-{key}"
+
+    def with_names(self, parameters):
+        """The template with what Ref and GetAtt give in this account."""
+        queues = {key: self.outputs[f"{key}Url"] for key in ("FailedInvocations", "UndeliveredEvents")}
+        names = {key: url.split("/")[-1] for key, url in queues.items()}
+        rule = self.outputs["RuleName"]
+        buckets = [item["Name"] for item in self.s3.list_buckets()["Buckets"] if item["Name"].startswith(f"{self.name}-")]
+        resources = {
+            **queues,
+            **{f"{key}.QueueName": name for key, name in names.items()},
+            **{f"{key}.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}" for key, name in names.items()},
+            "Function": self.outputs["FunctionName"],
+            "FunctionDeniedInvoke": rule,
+            "FunctionDeniedInvoke.Arn": self.account.events.describe_rule(Name=rule)["Arn"],
+            "LogGroup": self.outputs["LogGroupName"],
+            "LogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{self.outputs['LogGroupName']}:*",
+            "Role": self.outputs["RoleArn"].split("/")[-1],
+            "Role.Arn": self.outputs["RoleArn"],
+            "Topic": self.outputs["TopicArn"],
+            **{"TrailBucket": bucket for bucket in buckets},
+            **{"TrailBucket.Arn": f"arn:aws:s3:::{bucket}" for bucket in buckets},
+        }
+        listed = {**parameters, "PrincipalArns": parameters["PrincipalArns"].split(",")}
+        return Stack(self.template, listed, {**resources, "AWS::StackName": self.name})
+
+    def alarm(self, name, properties):
+        self.cloudwatch.put_metric_alarm(AlarmName=name, **properties)
+
+    def metric_filter(self, name, properties):
+        [made] = properties["MetricTransformations"]
+        dimensions = {item["Key"]: item["Value"] for item in made.pop("Dimensions", [])}
+        transformation = {**lower(made), **({"dimensions": dimensions} if dimensions else {})}
+        group, pattern = properties["LogGroupName"], properties["FilterPattern"]
+        self.logs.put_metric_filter(
+            logGroupName=group, filterName=name, filterPattern=pattern, metricTransformations=[transformation]
+        )
+
+    def trail(self, _, properties):
+        name = properties.pop("TrailName")
+        selectors, is_logging = properties.pop("AdvancedEventSelectors"), properties.pop("IsLogging")
+        key = {"KmsKeyId": properties.pop("KMSKeyId")} if "KMSKeyId" in properties else {}
+        self.cloudtrail.create_trail(Name=name, **properties, **key)
+        self.cloudtrail.put_event_selectors(TrailName=name, AdvancedEventSelectors=selectors)
+        if is_logging:
+            self.cloudtrail.start_logging(Name=name)
+
+    def role_policy(self, _, properties):
+        document = json.dumps(properties.pop("PolicyDocument"))
+        self.account.iam.put_role_policy(**properties, PolicyDocument=document)
+
+    def event_invoke_config(self, _, properties):
+        self.function.put_function_event_invoke_config(**properties)
+
+    def bucket_policy(self, _, properties):
+        self.s3.put_bucket_policy(Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"]))
+
+    def subscription(self, _, properties):
+        self.account.sns.subscribe(**properties)
+
+    def queue_policy(self, _, properties):
+        for url in properties["Queues"]:
+            policy = json.dumps(properties["PolicyDocument"])
+            self.account.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+    def queue(self, key):
+        url = self.outputs[f"{key}Url"]
+        return self.account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    def topic(self):
+        return self.account.sns.get_topic_attributes(TopicArn=self.outputs["TopicArn"])["Attributes"]
+
+    def alarms(self):
+        return self.cloudwatch.describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
+
+    def log_group(self):
+        [group] = self.logs.describe_log_groups(logGroupNamePrefix=self.outputs["LogGroupName"])["logGroups"]
+        return group
+
+
+@pytest.fixture(scope="module")
+def create(template):
+    """Servers of its own for each: a rule that is left behind would meet events of other tests."""
+    found = {}
+
+    def create(account, name, parameters):
+        if name not in found:
+            found[name] = Created(account, template, name, parameters)
+        return found[name]
+
+    with aws.account() as first, aws.account() as second:
+        yield {"plain": lambda: create(first, "plain", NEEDED), "everything": lambda: create(second, "everything", EVERYTHING)}
+
+
+@pytest.fixture
+def plain(create):
+    return create["plain"]()
+
+
+@pytest.fixture
+def everything(create):
+    return create["everything"]()
+
+
+def test_what_moto_leaves_out_is_known(everything):
+    """Should moto learn one of them, it is to be created by moto."""
+    assert {everything.template["Resources"][key]["Type"] for key in everything.left_out} == set(BY_CALL)
+
+
+ALWAYS = {
+    "FunctionName", "FunctionArn", "RoleArn", "TopicArn", "LogGroupName", "RuleName", "FailedInvocationsUrl",
+    "UndeliveredEventsUrl", "DashboardName", "DashboardUrl", "MetricsNamespace",
+}  # fmt: skip
+
+
+def test_the_outputs(plain, everything):
+    assert set(plain.outputs) == ALWAYS
+    assert set(everything.outputs) == ALWAYS | {"AllowlistParameter", "TrailArn"}
+    assert everything.outputs["AllowlistParameter"] == "/remediator/allowlist"
+    for created in (plain, everything):
+        assert all(created.outputs.values())
+        assert created.outputs["MetricsNamespace"] == f"lambda-invoke-remediator/{created.name}"
+        url = f"https://console.aws.amazon.com/cloudwatch/home?region={REGION}#dashboards/dashboard/"
+        assert created.outputs["DashboardUrl"] == url + created.outputs["DashboardName"]
+        found = created.function.get_function(FunctionName=created.outputs["FunctionName"])["Configuration"]
+        assert (found["FunctionArn"], found["Role"]) == (created.outputs["FunctionArn"], created.outputs["RoleArn"])
+
+
+def test_the_function(plain, everything):
+    for created in (plain, everything):
+        found = created.function.get_function(FunctionName=created.outputs["FunctionName"])["Configuration"]
+        variables = found["Environment"]["Variables"]
+        assert variables["TOPIC_ARN"] == created.outputs["TopicArn"]
+        assert variables["OWN_ROLE_ARN"] == created.outputs["RoleArn"]
+        assert variables["ALLOWLIST"] == created.stack.values["Allowlist"]
+        failed = created.function.get_function_event_invoke_config(FunctionName=created.outputs["FunctionName"])
+        queue = created.queue("FailedInvocations")["QueueArn"]
+        assert failed["DestinationConfig"]["OnFailure"] == {"Destination": queue}
+    settings = everything.function.get_function(FunctionName=everything.outputs["FunctionName"])
+    assert settings["Configuration"]["Environment"]["Variables"]["MODE"] == "dry-run"
+    assert settings["Configuration"]["Architectures"] == ["x86_64"]
+
+
+def test_the_rule_leads_to_the_function_and_its_queue(plain, template):
+    rule = plain.account.events.describe_rule(Name=plain.outputs["RuleName"])
+    events = template["Resources"]["Function"]["Properties"]["Events"]
+    assert json.loads(rule["EventPattern"]) == events["DeniedInvoke"]["Properties"]["Pattern"]
+    assert rule["State"] == "ENABLED"
+    [target] = plain.account.events.list_targets_by_rule(Rule=plain.outputs["RuleName"])["Targets"]
+    assert target["Arn"] == plain.outputs["FunctionArn"]
+    assert target["DeadLetterConfig"] == {"Arn": plain.queue("UndeliveredEvents")["QueueArn"]}
+    [statement] = json.loads(plain.queue("UndeliveredEvents")["Policy"])["Statement"]
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rule["Arn"]}}
+
+
+def test_without_a_key_the_queues_have_one_of_sqs_and_the_topic_none(plain):
+    for key in ("FailedInvocations", "UndeliveredEvents"):
+        attributes = plain.queue(key)
+        assert attributes["SqsManagedSseEnabled"] == "true" and "KmsMasterKeyId" not in attributes
+    assert "KmsMasterKeyId" not in plain.topic()
+    assert "KmsKeyId" not in plain.stack.resolve(plain.template["Resources"]["LogGroup"]["Properties"])
+    assert plain.log_group()["retentionInDays"] == 90
+
+
+def test_with_a_key_all_that_holds_events_is_encrypted_with_it(everything):
+    for key in ("FailedInvocations", "UndeliveredEvents"):
+        attributes = everything.queue(key)
+        assert (attributes["KmsMasterKeyId"], attributes["SqsManagedSseEnabled"]) == (KEY, "false")
+    assert everything.topic()["KmsMasterKeyId"] == KEY
+    # moto's CloudFormation drops this property.
+    properties = everything.stack.resolve(everything.template["Resources"]["LogGroup"]["Properties"])
+    assert properties["KmsKeyId"] == KEY
+    assert everything.log_group()["retentionInDays"] == 14
+
+
+def test_the_alarms_watch_what_is_there(plain, everything):
+    for created, actions in ((plain, [plain.outputs["TopicArn"]]), (everything, [ALARMS])):
+        found = created.alarms()
+        assert len(found) == 8
+        assert all(alarm["AlarmActions"] == actions and alarm["ActionsEnabled"] for alarm in found)
+        watched = {item["Value"] for alarm in found for item in alarm["Dimensions"]}
+        queues = {created.outputs[f"{key}Url"].split("/")[-1] for key in ("FailedInvocations", "UndeliveredEvents")}
+        codes = {"policy_full", "AllowlistUnreadable"}
+        assert watched == {created.outputs["FunctionName"], created.outputs["RuleName"], *queues, *codes}
+
+
+def test_the_metric_filters_are_on_the_functions_log(plain):
+    found = plain.logs.describe_metric_filters(logGroupName=plain.outputs["LogGroupName"])["metricFilters"]
+    names = {item["metricTransformations"][0]["metricName"] for item in found}
+    assert names == {"Outcomes", "Refusals", "SuppressedRepeats", "HandlingTime", "TimeSinceDenial", "Errors"}
+    namespaces = {item["metricTransformations"][0]["metricNamespace"] for item in found}
+    assert namespaces == {plain.outputs["MetricsNamespace"]}
+
+
+def test_the_dashboard_is_of_this_stack(plain):
+    body = plain.cloudwatch.get_dashboard(DashboardName=plain.outputs["DashboardName"])["DashboardBody"]
+    json.loads(body)
+    assert "${" not in body
+    for output in ("FunctionName", "LogGroupName", "MetricsNamespace"):
+        assert plain.outputs[output] in body
+    for alarm in plain.alarms():
+        assert alarm["AlarmArn"] in body
+
+
+def test_without_create_trail_there_is_none(plain):
+    assert plain.cloudtrail.describe_trails()["trailList"] == []
+    assert [item["Name"] for item in plain.s3.list_buckets()["Buckets"]] == ["bucket"]
+
+
+def test_the_trail_logs_the_invokes_of_this_region_alone(everything):
+    [trail] = everything.cloudtrail.describe_trails()["trailList"]
+    assert trail["TrailARN"] == everything.outputs["TrailArn"]
+    assert (trail["IsMultiRegionTrail"], trail["LogFileValidationEnabled"], trail["KmsKeyId"]) == (False, True, KEY)
+    assert everything.cloudtrail.get_trail_status(Name=trail["Name"])["IsLogging"]
+    [selector] = everything.cloudtrail.get_event_selectors(TrailName=trail["Name"])["AdvancedEventSelectors"]
+    assert {item["Field"]: item["Equals"] for item in selector["FieldSelectors"]} == {
+        "eventCategory": ["Data"],
+        "resources.type": ["AWS::Lambda::Function"],
+        "eventName": ["Invoke", "InvokeAsync", "InvokeWithResponseStream"],
+    }
+
+
+def test_the_trails_bucket_is_closed_and_forgets(everything):
+    bucket, s3 = everything.stack.values["TrailBucket"], everything.s3
+    [rule] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    document = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    statements = {item["Sid"]: item for item in document["Statement"]}
+    assert set(statements) == {"CloudTrailLooksAtTheBucket", "CloudTrailWritesLogs", "NeverWithoutTls"}
+    for statement in statements.values():
+        if statement["Effect"] == "Allow":
+            assert statement["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
+            assert statement["Condition"]["StringEquals"]["aws:SourceArn"] == everything.outputs["TrailArn"]
+    resource = everything.template["Resources"]["TrailBucket"]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    properties = everything.stack.resolve(resource["Properties"])
+    # moto's CloudFormation drops these properties of a bucket.
+    block = properties["PublicAccessBlockConfiguration"]
+    assert block == dict.fromkeys(["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"], True)
+    assert properties["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == "30"
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_only_who_gave_an_address_gets_mail(plain, everything):
+    assert plain.account.sns.list_subscriptions_by_topic(TopicArn=plain.outputs["TopicArn"])["Subscriptions"] == []
+    topic = everything.outputs["TopicArn"]
+    [found] = everything.account.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert (found["Protocol"], found["Endpoint"]) == ("email", "team@example.com")
+
+
+def test_the_role_has_its_one_policy(plain, everything):
+    sids = {}
+    for created in (plain, everything):
+        role = created.outputs["RoleArn"].split("/")[-1]
+        assert created.account.iam.list_role_policies(RoleName=role)["PolicyNames"] == ["Remediate"]
+        document = created.account.iam.get_role_policy(RoleName=role, PolicyName="Remediate")["PolicyDocument"]
+        sids[created.name] = {statement["Sid"] for statement in document["Statement"]}
+    assert sids["everything"] - sids["plain"] == {"ReadTheAllowlist", "EncryptForTheTopicAndTheQueue"}
+    assert sids["plain"] < sids["everything"]
