@@ -1,7 +1,8 @@
-"""The template made in an account: moto's CloudFormation creates the stack, and what is in the account afterwards is looked at.
+"""The template made in an account: moto's CloudFormation creates the stack, and what is there afterwards is looked at.
 
-moto's CloudFormation implements a part of the types only. The others it leaves out without an error; they are created here
-by the calls that CloudFormation would make, with the properties that it would resolve, so that moto's services judge them.
+moto's CloudFormation implements a part of the types only. The others it leaves out without an error; they are created
+here by the calls that CloudFormation would make, with the properties that it would resolve, so that moto's services
+judge them.
 Nothing of it is run: the function's code is an empty archive.
 """
 
