@@ -278,6 +278,15 @@ def test_every_combination_of_conditions_gives_a_whole_stack(translated):
             check(found, f"{name} with {on}")
 
 
+def test_what_is_created_only_where_it_is_asked_for(template):
+    places = [*template["Resources"].items(), *template["Outputs"].items()]
+    assert {name: item["Condition"] for name, item in places if "Condition" in item} == {
+        "EmailSubscription": "HasNotificationEmail",
+        **dict.fromkeys(["Trail", "TrailBucket", "TrailBucketPolicy", "TrailArn"], "CreatesTrail"),
+        "AllowlistParameter": "AllowlistIsInSsm",
+    }
+
+
 def test_what_stays_when_the_stack_is_deleted(template):
     kept = {name for name, item in template["Resources"].items() if item.get("DeletionPolicy") == "Retain"}
     assert kept == {"LogGroup", "TrailBucket", "TrailBucketPolicy"}
