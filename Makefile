@@ -11,9 +11,31 @@ EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= event message allowlist policy
+# Of the targets that work on a deployed stack: which one, and what they may do. `docs/operations.md` tells of each.
+STACK ?= lambda-invoke-remediator
+REGION ?=
+ALLOWLIST ?= allowlist.json
+PARAMETER ?=
+CONFIG ?= samconfig.toml
+ARCHITECTURE ?=
+SINCE ?= 1h
+FOLLOW ?=
+MAX ?= 100
+YES ?=
+PRINCIPAL ?=
+FUNCTION ?=
+REMEDIATOR ?= target/debug/remediator
+DEPLOY_VENV := .venv-deploy
+CONSENT = $(if $(filter 1 y yes true,$(YES)),--yes)
+ifneq ($(REGION),)
+# AWS's tools read one or the other.
+export AWS_REGION := $(REGION)
+export AWS_DEFAULT_REGION := $(REGION)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo invoke preview test check lint-template validate deny fuzz fmt build expected clean
+.PHONY: deploy allowlist canary logs redrive undo
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -94,8 +116,42 @@ fmt: ## Format the code
 build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
 
+deploy: $(DEPLOY_VENV)/.ready ## Build and deploy the stack, with questions the first time (STACK, REGION, ARCHITECTURE, CONFIG)
+	@$(DEPLOY_VENV)/bin/python -m ops.deploy --stack "$(STACK)" --config "$(CONFIG)" --allowlist "$(ALLOWLIST)" \
+		--parameter "$(PARAMETER)" --architecture "$(ARCHITECTURE)"
+
+$(DEPLOY_VENV)/.ready: requirements-deploy.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(DEPLOY_VENV)
+	$(DEPLOY_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-deploy.txt
+	touch $@
+
+allowlist: $(READY) $(REMEDIATOR) ## Check the allowlist, show what changes, put it to SSM (ALLOWLIST, PARAMETER, YES=1)
+	@$(VENV)/bin/python -m ops.allowlist --remediator "$(REMEDIATOR)" --stack "$(STACK)" --parameter "$(PARAMETER)" $(CONSENT) \
+		"$(ALLOWLIST)"
+
+canary: $(REMEDIATOR) ## Cause one denial in the account, and follow it through trail, rule, function, policy and topic (YES=1)
+	@"$(REMEDIATOR)" canary --stack "$(STACK)" $(CONSENT)
+
+logs: $(READY) ## Show what became of each event, a line each (SINCE=1h, FOLLOW=1)
+	@$(VENV)/bin/python -m ops.logs --stack "$(STACK)" --since "$(SINCE)" $(if $(filter 1 y yes true,$(FOLLOW)),--follow)
+
+redrive: $(READY) ## Give the events of both dead-letter queues to the function again (MAX=100, YES=1)
+	@$(VENV)/bin/python -m ops.redrive --stack "$(STACK)" --max "$(MAX)" $(CONSENT)
+
+undo: $(REMEDIATOR) ## Take one grant back: make undo PRINCIPAL=arn:... FUNCTION=arn:... (YES=1)
+	@test -n "$(PRINCIPAL)" || { echo 'whose grant? say PRINCIPAL=arn:aws:iam::ACCOUNT:user/NAME, or role/NAME' >&2; exit 1; }
+	@test -n "$(FUNCTION)" || { echo 'of which function? say FUNCTION=arn:aws:lambda:REGION:ACCOUNT:function:NAME' >&2; exit 1; }
+	@"$(REMEDIATOR)" undo --principal "$(PRINCIPAL)" --function "$(FUNCTION)" $(CONSENT)
+
+# Whether it is up to date cargo knows.
+target/debug/remediator: FORCE
+	@cargo build --locked --quiet --package remediator
+
+FORCE:
+
 expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it
 	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet
 
 clean: ## Remove all that was built or set up
-	rm -rf target fuzz/target $(VENV) $(CHECKOV) $(SAM) .pytest_cache .aws-sam
+	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) $(SAM) .pytest_cache .aws-sam

@@ -1,0 +1,1 @@
+"""What an operator does with a stack that is deployed: the Makefile's targets, one module each."""

@@ -1,0 +1,685 @@
+"""The Makefile's targets for a deployed stack, through make: the stack is the real template's, made in moto."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import time
+import uuid
+
+import front as fronts
+import pytest
+
+from local.aws import ACCOUNT, REGION, ROOT
+from local.process import running
+
+STACK = "lambda-invoke-remediator"
+PARAMETER = "/remediator/allowlist"
+TARGETS = ["deploy", "allowlist", "canary", "logs", "redrive", "undo"]
+QUEUES = ["FailedInvocations", "UndeliveredEvents"]
+GRANTED = "user/remotion_user  ffmpeg-clip-cutter"
+
+
+def event(name="user"):
+    return json.loads((ROOT / f"events/{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def the_front(the_account):
+    with fronts.front(the_account.endpoint) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def outputs(the_account, translated):
+    """The stack's outputs, of the template as it is."""
+    s3 = the_account.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    # The empty ZIP archive: moto wants the code to be there.
+    s3.put_object(Bucket="bucket", Key="key", Body=b"PK\5\6" + bytes(18))
+    parameters = {"Allowlist": f"ssm:{PARAMETER}", "PrincipalArns": f"arn:aws:iam::{ACCOUNT}:user/remotion_user"}
+    client = the_account.client("cloudformation")
+    client.create_stack(
+        StackName=STACK,
+        TemplateBody=json.dumps(translated),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+    )
+    [stack] = client.describe_stacks(StackName=STACK)["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    return {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+
+
+@pytest.fixture
+def front(the_front, outputs, account):
+    the_front.invoked.clear()
+    the_front.instead = lambda payload: None
+    for queue in QUEUES:
+        url = outputs[f"{queue}Url"]
+        while messages := account.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                account.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return the_front
+
+
+@pytest.fixture
+def with_function(front, start):
+    with start(NOTICE_INTERVAL="0") as function:
+        front.function = function
+        yield function
+    front.function = None
+
+
+@pytest.fixture
+def environment(front):
+    """Credentials and region of the account on the loopback, and nothing of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
+    nowhere = {name: os.devnull for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
+    return {
+        **kept,
+        **nowhere,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": front.endpoint,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+
+@pytest.fixture
+def remediator(tmp_path):
+    """Stands for the command line tool: notes what it is called with, and ends with the status in `status`."""
+    program = tmp_path / "remediator"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$0.called"\nexit "$(cat "$0.status")"\n')
+    program.chmod(0o755)
+    (tmp_path / "remediator.status").write_text("0")
+    return program
+
+
+def called(program):
+    return program.with_suffix(".called").read_text().splitlines()
+
+
+@pytest.fixture
+def make(environment, remediator):
+    def make(*arguments, answer=None, **variables):
+        given = {**environment, **variables}
+        given = {name: value for name, value in given.items() if value is not None}
+        command = ["make", "--no-print-directory", *arguments, f"REMEDIATOR={remediator}"]
+        options = {"cwd": ROOT, "env": given, "capture_output": True, "text": True, "timeout": 120}
+        if answer is None:
+            return subprocess.run(command, stdin=subprocess.DEVNULL, **options)
+        terminal, its_end = pty.openpty()
+        try:
+            os.write(terminal, answer.encode())
+            return subprocess.run(command, stdin=its_end, **options)
+        finally:
+            os.close(terminal)
+            os.close(its_end)
+
+    return make
+
+
+def is_told_plainly(done):
+    """It failed with one sentence; the line after it is make's own."""
+    told = [line for line in done.stderr.splitlines() if not line.startswith(("make: ", "The stack "))]
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr + done.stdout
+    assert len(told) == 1, done.stderr
+    return told[0]
+
+
+# -- what can be called -------------------------------------------------------------------------------------------------
+
+
+def makefile_targets():
+    """The targets that the Makefile declares as names for people, with their help."""
+    text = (ROOT / "Makefile").read_text()
+    phony = " ".join(re.findall(r"^\.PHONY: (.*)$", text, re.M)).split()
+    return phony, dict(re.findall(r"^([a-z]+):[^#\n]*## (.*)$", text, re.M))
+
+
+def test_help_has_one_line_for_each_target():
+    phony, described = makefile_targets()
+    assert len(phony) == len(set(phony))
+    assert set(phony) == set(described)
+    assert set(TARGETS) < set(phony)
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True)
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert {name: text for name, text in lines} == described
+    assert len(lines) == len(phony)
+
+
+# -- what stops it ------------------------------------------------------------------------------------------------------
+
+ASKING_AWS = [["allowlist", "ALLOWLIST=allowlist.example.json", "YES=1"], ["logs"], ["redrive", "YES=1"]]
+
+
+@pytest.mark.parametrize("arguments", ASKING_AWS, ids=lambda arguments: arguments[0])
+def test_what_is_missing_is_said_in_one_sentence(make, arguments):
+    told = is_told_plainly(make(*arguments, AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None))
+    assert told.startswith("no AWS credentials: log in first")
+    told = is_told_plainly(make(*arguments, AWS_REGION=None))
+    assert told.startswith("the region is not known: name the region with REGION=...")
+    told = is_told_plainly(make(*arguments, AWS_PROFILE="nobody"))
+    assert "nobody" in told and "AWS_PROFILE" in told
+    told = is_told_plainly(make(*arguments, AWS_ENDPOINT_URL="http://127.0.0.1:1"))
+    assert told.startswith("AWS cannot be reached: ")
+
+
+@pytest.mark.parametrize("target", ["logs", "redrive"])
+def test_a_stack_that_is_not_there(make, target):
+    told = is_told_plainly(make(target, "STACK=nobodys"))
+    assert told.startswith("there is no stack nobodys in us-east-1: STACK=...")
+
+
+def test_the_region_can_be_named(make):
+    told = is_told_plainly(make("logs", "REGION=eu-west-1"))
+    assert told.startswith(f"there is no stack {STACK} in eu-west-1: ")
+
+
+# -- allowlist ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parameter(account, front):
+    name = f"/remediator/{uuid.uuid4()}"
+    yield name
+    account.ssm.delete_parameters(Names=[name])
+
+
+def value_of(account, name):
+    return account.ssm.get_parameter(Name=name)["Parameter"]
+
+
+def a_list(tmp_path, size=None):
+    rule = {"id": "a", "principals": [f"arn:aws:iam::{ACCOUNT}:user/a"], "functions": ["arn:aws:lambda:*"]}
+    text = json.dumps({"rules": [rule]}, indent=2)
+    path = tmp_path / "list.json"
+    path.write_text(text + " " * (size - len(text)) if size else text)
+    return path
+
+
+def test_the_list_is_checked_shown_and_put(make, account, parameter, tmp_path, remediator):
+    path = a_list(tmp_path)
+    arguments = ["allowlist", f"ALLOWLIST={path}", f"PARAMETER={parameter}"]
+    done = make(*arguments, "YES=1")
+    assert done.returncode == 0, done.stderr
+    assert called(remediator) == ["check", str(path)]
+    assert f"{parameter} is version 1 now" in done.stdout
+    kept = value_of(account, parameter)
+    assert (kept["Value"], kept["Type"]) == (path.read_text(), "String")
+
+    done = make(*arguments, "YES=1")
+    assert (done.returncode, done.stdout.strip()) == (0, f"{parameter} has this list already, as version 1.")
+
+    path.write_text(path.read_text().replace("user/a", "user/b"))
+    done = make(*arguments, "YES=1")
+    assert f"{parameter} is version 2 now" in done.stdout
+    assert f'-        "arn:aws:iam::{ACCOUNT}:user/a"' in done.stdout.splitlines()
+    assert f'+        "arn:aws:iam::{ACCOUNT}:user/b"' in done.stdout.splitlines()
+
+
+def test_nothing_is_put_without_a_yes(make, account, parameter, tmp_path):
+    arguments = ["allowlist", f"ALLOWLIST={a_list(tmp_path)}", f"PARAMETER={parameter}"]
+    told = is_told_plainly(make(*arguments))
+    assert "Nothing was done" in told and "YES=1" in told
+    told = is_told_plainly(make(*arguments, answer="n\n"))
+    assert told == "Nothing was done."
+    with pytest.raises(account.ssm.exceptions.ParameterNotFound):
+        value_of(account, parameter)
+    assert make(*arguments, answer="y\n").returncode == 0
+    assert value_of(account, parameter)["Version"] == 1
+
+
+def test_a_list_that_is_refused_is_not_put(make, account, parameter, tmp_path, remediator):
+    remediator.with_suffix(".status").write_text("1")
+    told = is_told_plainly(make("allowlist", f"ALLOWLIST={a_list(tmp_path)}", f"PARAMETER={parameter}", "YES=1"))
+    assert "`remediator check` refuses it" in told
+    with pytest.raises(account.ssm.exceptions.ParameterNotFound):
+        value_of(account, parameter)
+
+
+def test_a_list_that_is_not_there(make, tmp_path):
+    told = is_told_plainly(make("allowlist", f"ALLOWLIST={tmp_path}/none.json"))
+    assert told.startswith(f"there is no file {tmp_path}/none.json: ALLOWLIST=...")
+
+
+def test_the_tier_follows_the_size(make, account, parameter, tmp_path):
+    def put(size):
+        return make("allowlist", f"ALLOWLIST={a_list(tmp_path, size)}", f"PARAMETER={parameter}", "YES=1")
+
+    def tier():
+        filters = [{"Key": "Name", "Option": "Equals", "Values": [parameter]}]
+        return account.ssm.describe_parameters(ParameterFilters=filters)["Parameters"][0]["Tier"]
+
+    assert "charges" not in put(4096).stdout
+    assert tier() == "Standard"
+    assert "which AWS charges for by the month" in put(4097).stdout
+    assert tier() == "Advanced"
+    # SSM does not turn it back, and refuses a put that asks for it.
+    assert put(500).returncode == 0
+    assert (tier(), value_of(account, parameter)["Version"]) == ("Advanced", 3)
+    assert put(8192).returncode == 0
+    assert "has 8193 bytes" in is_told_plainly(put(8193))
+    assert len(value_of(account, parameter)["Value"]) == 8192
+
+
+def test_a_parameter_of_another_type_is_left_alone(make, account, parameter, tmp_path):
+    account.ssm.put_parameter(Name=parameter, Value="secret", Type="SecureString")
+    told = is_told_plainly(make("allowlist", f"ALLOWLIST={a_list(tmp_path)}", f"PARAMETER={parameter}", "YES=1"))
+    assert told.startswith(f"{parameter} is of type SecureString")
+    assert value_of(account, parameter)["Version"] == 1
+
+
+def test_the_parameter_is_the_stacks(make, account, outputs, tmp_path):
+    arguments = ["allowlist", f"ALLOWLIST={a_list(tmp_path)}", "YES=1"]
+    done = make(*arguments)
+    if "AllowlistParameter" in outputs:
+        assert (outputs["AllowlistParameter"], done.returncode) == (PARAMETER, 0)
+    else:
+        assert "PARAMETER=..." in is_told_plainly(done)
+    # Before there is a stack: the one that `make deploy` offers.
+    done = make(*arguments, "STACK=nobodys")
+    assert done.returncode == 0 and PARAMETER in done.stdout
+    account.ssm.delete_parameters(Names=[PARAMETER])
+
+
+# -- logs ---------------------------------------------------------------------------------------------------------------
+
+
+def write_log(account, outputs, *messages, at=None):
+    logs = account.client("logs")
+    names = {"logGroupName": outputs["LogGroupName"], "logStreamName": str(uuid.uuid4())}
+    logs.create_log_stream(**names)
+    at = int((at or time.time()) * 1000)
+    texts = [message if isinstance(message, str) else json.dumps(message) for message in messages]
+    logs.put_log_events(**names, logEvents=[{"timestamp": at, "message": text} for text in texts])
+
+
+def test_the_log_has_a_line_for_each_outcome_and_error(make, account, outputs, start):
+    """Of what the real binary logs."""
+    with start(NOTICE_INTERVAL="0") as function:
+        function.invoke(event())
+        function.invoke(event("not-allowlisted"))
+        lines = function.output().splitlines()
+    with start(AWS_ENDPOINT_URL="http://127.0.0.1:1") as function:
+        function.invoke(event())
+        lines += function.output().splitlines()
+    timeout = {"type": "platform.report", "record": {"requestId": "7f", "status": "timeout"}}
+    write_log(account, outputs, *lines, timeout, "no JSON", "[]", {"message": "another"})
+    hours_ago = {"message": "outcome", "outcome": "ignored", "reason": "other_action", "principal": "a\nb"}
+    write_log(account, outputs, hours_ago, at=time.time() - 3 * 3600)
+
+    done = make("logs")
+    assert done.returncode == 0, done.stderr
+    shown = [re.split(" {2,}", line) for line in done.stdout.splitlines()]
+    for parts in shown:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", parts.pop(0))
+    assert shown[0] == ["granted", "-", "user/remotion_user", "ffmpeg-clip-cutter", "remotion-clips"]
+    assert shown[1] == ["refused", "not_allowlisted", "user/stranger", "ffmpeg-clip-cutter", "-"]
+    assert shown[2][:2] == ["error", "IamCallFailed"] and "refused" in shown[2][2]
+    assert shown[3:] == [["error", "timeout", "request 7f"]]
+
+    # Older lines, and what others chose stays on its line.
+    assert "ignored          other_action          a�b  -  -" in make("logs", "SINCE=5h").stdout
+    assert "is no time span" in is_told_plainly(make("logs", "SINCE=yesterday"))
+
+
+def test_the_log_can_be_followed(environment, account, outputs):
+    command = ["make", "--no-print-directory", "logs", "FOLLOW=1", "SINCE=2s"]
+    with running(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        # It has looked once: what comes now is new.
+        while "Nothing in the last" not in (line := process.stdout.readline()):
+            assert line
+        for name in ("first", "second"):
+            write_log(account, outputs, {"message": "outcome", "outcome": "refused", "reason": name})
+            assert f"  {name}  " in process.stdout.readline()
+
+
+# -- redrive ------------------------------------------------------------------------------------------------------------
+
+
+def failed(the_event, outputs, function=None):
+    """The record that Lambda writes of an asynchronous invocation that failed."""
+    function = function or outputs["FunctionName"]
+    return {
+        "version": "1.0",
+        "timestamp": "2026-09-14T23:20:00.000Z",
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+            "functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": the_event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": {"errorType": "IamCallFailed", "errorMessage": "..."},
+    }
+
+
+@pytest.fixture
+def queue(account, outputs, front):
+    """Sends to one of the two queues, and tells what is visible in it."""
+
+    class Queue:
+        def send(self, name, body):
+            text = body if isinstance(body, str) else json.dumps(body)
+            return account.sqs.send_message(QueueUrl=outputs[f"{name}Url"], MessageBody=text)["MessageId"]
+
+        def visible(self, name):
+            names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            found = account.sqs.get_queue_attributes(QueueUrl=outputs[f"{name}Url"], AttributeNames=names)["Attributes"]
+            assert found["ApproximateNumberOfMessagesNotVisible"] == "0"
+            return int(found["ApproximateNumberOfMessages"])
+
+    return Queue()
+
+
+def test_what_both_queues_hold_is_granted(make, queue, outputs, front, with_function, account):
+    queue.send("FailedInvocations", failed(event(), outputs))
+    # Word for word: the function is to read what EventBridge sent.
+    body = json.dumps(event("not-allowlisted"), indent=3, ensure_ascii=False) + "\n"
+    queue.send("UndeliveredEvents", body)
+    done = make("redrive", "YES=1")
+    assert done.returncode == 0, done.stderr
+    assert f"granted  -  {GRANTED}" in done.stdout
+    assert "refused  not_allowlisted  user/stranger  ffmpeg-clip-cutter" in done.stdout
+    assert done.stdout.splitlines()[-1] == "2 done and deleted, 0 stay."
+    assert account.policy("user/remotion_user") is not None
+    assert [queue.visible(name) for name in QUEUES] == [0, 0]
+    assert [name for name, _ in front.invoked] == [outputs["FunctionName"]] * 2
+    assert json.loads(front.invoked[0][1]) == event()
+    assert front.invoked[1][1] == body.encode()
+
+
+def test_what_fails_stays_and_stops_nothing(make, queue, outputs, front, start):
+    names = [queue.send("FailedInvocations", failed(event(), outputs)) for _ in range(2)]
+    names.append(queue.send("UndeliveredEvents", event()))
+    with start(AWS_ENDPOINT_URL="http://127.0.0.1:1", NOTICE_INTERVAL="0") as function:
+        front.function = function
+        done = make("redrive", "YES=1")
+    assert done.returncode != 0
+    for name in names:
+        assert re.search(rf"{name}  stays: the function failed: IamCallFailed: iam:GetUserPolicy failed", done.stdout)
+    assert done.stdout.splitlines()[-1] == "0 done and deleted, 3 stay."
+    # At once there again, for the next try.
+    assert [queue.visible(name) for name in QUEUES] == [2, 1]
+    assert len(front.invoked) == 3
+    with start(NOTICE_INTERVAL="0") as function:
+        front.function = function
+        assert make("redrive", "YES=1").returncode == 0
+    assert [queue.visible(name) for name in QUEUES] == [0, 0]
+
+
+def without(value, *path):
+    """A copy without what is at `path`."""
+    copy = json.loads(json.dumps(value))
+    *way, last = path
+    place = copy
+    for key in way:
+        place = place[key]
+    del place[last]
+    return copy
+
+
+def test_what_holds_no_event_of_this_function_is_named_and_kept(make, queue, outputs, front, with_function):
+    record = failed(event(), outputs)
+    other_account = {**event(), "account": "111122223333"}
+    poison = [
+        ("UndeliveredEvents", "no JSON", "its body is not JSON"),
+        ("UndeliveredEvents", json.dumps(event())[:200], "its body is not JSON"),
+        ("UndeliveredEvents", "[" * 100_000, "its body is not JSON"),
+        ("UndeliveredEvents", "[]", "it holds no event with a detail, or was cut off"),
+        ("UndeliveredEvents", without(event(), "detail"), "it holds no event with a detail, or was cut off"),
+        ("UndeliveredEvents", other_account, "its event is of account 111122223333"),
+        # In the wrong queue.
+        ("UndeliveredEvents", record, "it holds no event with a detail"),
+        ("FailedInvocations", event(), "its body is no record of a failed invocation"),
+        ("FailedInvocations", "null", "its body is no record of a failed invocation"),
+        ("FailedInvocations", without(record, "requestPayload"), "its body is no record of a failed invocation"),
+        ("FailedInvocations", without(record, "requestContext"), "its body is no record of a failed invocation"),
+        ("FailedInvocations", failed({}, outputs), "it holds no event with a detail"),
+        ("FailedInvocations", failed(other_account, outputs), "its event is of account 111122223333"),
+        ("FailedInvocations", failed(event(), outputs, "others"), "it was written for another function, arn:aws:lambda:"),
+        ("FailedInvocations", json.dumps(record).replace('"version": "0"', '"version": 1e999'), "its event cannot be written as JSON again"),
+    ]
+    expected = [(queue.send(name, body), reason) for name, body, reason in poison]
+    queue.send("UndeliveredEvents", event())
+    done = make("redrive", "YES=1")
+    assert done.returncode != 0
+    for name, reason in expected:
+        assert f"{name}  stays: {reason}" in done.stdout
+    assert f"granted  -  {GRANTED}" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"1 done and deleted, {len(poison)} stay."
+    assert len(front.invoked) == 1
+    assert sum(queue.visible(name) for name in QUEUES) == len(poison)
+
+
+def test_an_event_of_a_megabyte_is_given_on(make, queue, outputs, front, with_function):
+    large = event()
+    # As JSON without ASCII's escapes nearly 1 MiB, the most that SQS takes; with them, three times as much.
+    large["detail"]["padding"] = "é" * 500_000
+    queue.send("UndeliveredEvents", json.dumps(large, ensure_ascii=False))
+    queue.send("FailedInvocations", json.dumps(failed(large, outputs), ensure_ascii=False))
+    done = make("redrive", "YES=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [json.loads(payload) for _, payload in front.invoked] == [large, large]
+
+
+def test_no_more_than_max_are_taken(make, queue, front, with_function):
+    for _ in range(3):
+        queue.send("UndeliveredEvents", event("not-allowlisted"))
+    done = make("redrive", "YES=1", "MAX=2")
+    assert done.returncode == 0
+    assert "2 done and deleted, 0 stay." in done.stdout and "MAX=2 was reached" in done.stderr
+    assert queue.visible("UndeliveredEvents") == 1
+    for bad in ("0", "-1", "all", "²"):
+        assert f"MAX={bad} is no number" in is_told_plainly(make("redrive", f"MAX={bad}"))
+
+
+def test_nothing_is_redriven_without_a_yes(make, queue, front, with_function):
+    assert "Nothing to do." in make("redrive").stdout
+    queue.send("UndeliveredEvents", event())
+    assert "YES=1" in is_told_plainly(make("redrive"))
+    assert is_told_plainly(make("redrive", answer="\n")) == "Nothing was done."
+    assert (queue.visible("UndeliveredEvents"), front.invoked) == (1, [])
+    assert make("redrive", answer="yes\n").returncode == 0
+    assert queue.visible("UndeliveredEvents") == 0
+
+
+def test_dry_run_uses_nothing_up(make, queue, front, start):
+    queue.send("UndeliveredEvents", event())
+    with start(MODE="dry-run") as function:
+        front.function = function
+        done = make("redrive", "YES=1")
+    assert done.returncode != 0
+    assert "stays: the function is in dry-run and wrote nothing" in done.stdout
+    assert queue.visible("UndeliveredEvents") == 1
+
+
+@pytest.mark.parametrize("reply", [b"null", b"{}", b'"granted"', b"", b'{"outcome": null}'])
+def test_a_reply_that_is_no_outcome_deletes_nothing(make, queue, front, reply):
+    """Such as that of a function that is another one."""
+    queue.send("UndeliveredEvents", event())
+    front.instead = lambda payload: (200, [], reply)
+    assert make("redrive", "YES=1").returncode != 0
+    assert queue.visible("UndeliveredEvents") == 1
+
+
+def error(status, code):
+    return status, [("X-Amzn-Errortype", code), ("Content-Type", "application/json")], b'{"message": "no"}'
+
+
+def test_a_throttled_function_is_asked_again(make, queue, front, with_function):
+    queue.send("UndeliveredEvents", event())
+    answers = iter([error(429, "TooManyRequestsException")])
+    front.instead = lambda payload: next(answers, None)
+    assert make("redrive", "YES=1").returncode == 0
+    assert (queue.visible("UndeliveredEvents"), len(front.invoked)) == (0, 2)
+
+
+def test_what_would_stop_every_message_stops_at_the_first(make, queue, front):
+    for _ in range(3):
+        queue.send("UndeliveredEvents", event())
+    front.instead = lambda payload: error(403, "AccessDeniedException")
+    told = is_told_plainly(make("redrive", "YES=1"))
+    assert told == "AWS refused Invoke: no (AccessDeniedException)"
+    assert (queue.visible("UndeliveredEvents"), len(front.invoked)) == (3, 1)
+
+
+# -- canary and undo ----------------------------------------------------------------------------------------------------
+
+WHOSE = [f"PRINCIPAL=arn:aws:iam::{ACCOUNT}:user/a", f"FUNCTION=arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"]
+
+
+def test_undo_and_canary_are_the_tools(make, remediator):
+    principal, function = (text.split("=")[1] for text in WHOSE)
+    assert make("undo", *WHOSE).returncode == 0
+    assert called(remediator) == ["undo", "--principal", principal, "--function", function]
+    assert make("undo", *WHOSE, "YES=1").returncode == 0
+    assert called(remediator)[-1] == "--yes"
+    assert make("canary", "YES=1", "STACK=mine").returncode == 0
+    assert called(remediator) == ["canary", "--stack", "mine", "--yes"]
+    # No other word than a yes is one.
+    assert make("canary", "YES=0").returncode == 0
+    assert called(remediator) == ["canary", "--stack", STACK]
+    remediator.with_suffix(".status").write_text("1")
+    assert make("canary").returncode != 0
+
+
+def test_undo_asks_for_what_is_missing(make):
+    assert is_told_plainly(make("undo", WHOSE[1])).startswith("whose grant? say PRINCIPAL=arn:")
+    assert is_told_plainly(make("undo", WHOSE[0])).startswith("of which function? say FUNCTION=arn:")
+
+
+# -- deploy -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sam(tmp_path):
+    """An environment whose `sam` notes how it is called; the real one takes minutes, and wants AWS."""
+    venv, own = tmp_path / "venv", ROOT / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "lib").symlink_to(own / "lib")
+    (venv / "pyvenv.cfg").write_bytes((own / "pyvenv.cfg").read_bytes())
+    (venv / "bin/python").symlink_to((own / "bin/python").resolve())
+    program = venv / "bin/sam"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" -- >> "$0.called"\n! grep -qx "$1" "$0.fails"\n')
+    program.chmod(0o755)
+    program.with_suffix(".fails").touch()
+    program.with_suffix(".called").touch()
+    (venv / ".ready").touch()
+    return program
+
+
+def runs(program):
+    """What it was called with, each time, since the last look."""
+    text = program.with_suffix(".called").read_text()
+    program.with_suffix(".called").write_text("")
+    return [run.splitlines() for run in text.split("--\n")[:-1]]
+
+
+@pytest.fixture
+def deploy(make, sam, tmp_path):
+    def deploy(*arguments, **options):
+        venv, config = f"DEPLOY_VENV={sam.parent.parent}", f"CONFIG={tmp_path}/samconfig.toml"
+        return make("deploy", venv, config, "ALLOWLIST=allowlist.example.json", *arguments, **options)
+
+    return deploy
+
+
+def option(run, name):
+    return run[run.index(name) + 1]
+
+
+def test_the_first_deployment_is_guided(deploy, sam, tmp_path):
+    done = deploy(answer="")
+    assert done.returncode == 0, done.stderr
+    assert f"Stack {STACK} in account {ACCOUNT}, {REGION}, for " in done.stdout
+    assert "dry-run is recommended first" in done.stdout
+    build, guided = runs(sam)
+    architecture = "arm64" if os.uname().machine in ("arm64", "aarch64") else "x86_64"
+    assert build == ["build", "--parameter-overrides", f"Architecture={architecture}"]
+    assert guided[:2] == ["deploy", "--guided"]
+    assert (option(guided, "--stack-name"), option(guided, "--region")) == (STACK, REGION)
+    assert option(guided, "--capabilities") == "CAPABILITY_IAM"
+    assert option(guided, "--config-file") == f"{tmp_path}/samconfig.toml"
+    overrides = dict(item.split("=", 1) for item in guided[guided.index("--parameter-overrides") + 1 :])
+    principals = {
+        principal
+        for rule in json.loads((ROOT / "allowlist.example.json").read_text())["rules"]
+        for principal in rule["principals"]
+    }
+    assert set(overrides.pop("PrincipalArns").split(",")) == principals
+    assert overrides == {"Architecture": architecture, "Allowlist": f"ssm:{PARAMETER}", "Mode": "dry-run"}
+    # This `sam` has kept nothing, so that the next time is a first time again.
+    assert not (tmp_path / "samconfig.toml").exists()
+
+
+KEPT = """
+version = 0.1
+[default.deploy.parameters]
+stack_name = "lambda-invoke-remediator"
+region = "us-east-1"
+parameter_overrides = "Allowlist=\\"ssm:/remediator/allowlist\\" Architecture=\\"x86_64\\" Mode=\\"dry-run\\""
+"""
+
+
+def test_the_next_deployments_ask_nothing(deploy, sam, tmp_path):
+    config = tmp_path / "samconfig.toml"
+    config.write_text(KEPT)
+    done = deploy()
+    if "Rust cannot build for x86_64 yet" in done.stderr:
+        pytest.fail("this test needs Rust's target x86_64-unknown-linux-gnu")
+    assert done.returncode == 0, done.stderr
+    build, again = runs(sam)
+    # That of the stack, whatever machine this is.
+    assert build == ["build", "--parameter-overrides", "Architecture=x86_64"]
+    assert again == ["deploy", "--resolve-s3", "--no-fail-on-empty-changeset", "--config-file", str(config)]
+
+
+def test_what_would_deploy_the_wrong_thing_is_refused(deploy, sam, tmp_path):
+    (tmp_path / "samconfig.toml").write_text(KEPT)
+    assert "you asked for another in us-east-1" in is_told_plainly(deploy("STACK=another"))
+    assert "you asked for lambda-invoke-remediator in eu-west-1" in is_told_plainly(deploy("REGION=eu-west-1"))
+    assert "says Architecture=x86_64" in is_told_plainly(deploy("ARCHITECTURE=arm64"))
+    assert "is not one of Lambda's" in is_told_plainly(deploy("ARCHITECTURE=mips"))
+    (tmp_path / "samconfig.toml").write_text("[default")
+    assert "samconfig.toml cannot be read" in is_told_plainly(deploy())
+    assert runs(sam) == []
+
+
+def test_what_deploy_needs_is_said_before_anything_is_built(deploy, sam):
+    assert "run it on a terminal" in is_told_plainly(deploy())
+    assert is_told_plainly(deploy(answer="", AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)).startswith("no AWS cred")
+    assert is_told_plainly(deploy(answer="", AWS_REGION=None)).startswith("the region is not known")
+    assert "write your list first" in is_told_plainly(deploy("ALLOWLIST=none.json", answer=""))
+    assert "is no allowlist" in is_told_plainly(deploy("ALLOWLIST=Makefile", answer=""))
+    assert runs(sam) == []
+
+
+def test_a_target_of_rust_that_is_missing(deploy, sam, tmp_path):
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    (bare / "rustc").write_text("#!/bin/sh\necho /nowhere\n")
+    (bare / "rustc").chmod(0o755)
+    path = f"{bare}{os.pathsep}{os.environ['PATH']}"
+    told = is_told_plainly(deploy("ARCHITECTURE=arm64", answer="", PATH=path))
+    assert told == "Rust cannot build for arm64 yet: `rustup target add aarch64-unknown-linux-gnu`"
+    assert runs(sam) == []
+
+
+def test_what_was_not_built_is_not_deployed(deploy, sam):
+    sam.with_suffix(".fails").write_text("build\n")
+    assert "nothing was deployed" in is_told_plainly(deploy(answer=""))
+    assert [run[0] for run in runs(sam)] == ["build"]
+    sam.with_suffix(".fails").write_text("deploy\n")
+    assert is_told_plainly(deploy(answer="")) == "the deployment failed, see above"
+
+
+def test_the_deploy_tools_are_pinned():
+    lines = (ROOT / "requirements-deploy.txt").read_text().splitlines()
+    packages = [line for line in lines if not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9A-Za-z.]*", line) for line in packages)
+    assert {"aws-sam-cli", "cargo-lambda", "ziglang"} < {line.split("==")[0] for line in packages}
