@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+import threading
 import time
 import uuid
 
@@ -102,10 +103,10 @@ def called(program):
 
 @pytest.fixture
 def make(environment, remediator):
-    def make(*arguments, answer=None, **variables):
+    def make(*arguments, answer=None, tool=remediator, **variables):
         given = {**environment, **variables}
         given = {name: value for name, value in given.items() if value is not None}
-        command = ["make", "--no-print-directory", *arguments, f"REMEDIATOR={remediator}"]
+        command = ["make", "--no-print-directory", *arguments, f"REMEDIATOR={tool}"]
         options = {"cwd": ROOT, "env": given, "capture_output": True, "text": True, "timeout": 120}
         if answer is None:
             return subprocess.run(command, stdin=subprocess.DEVNULL, **options)
@@ -193,7 +194,8 @@ def value_of(account, name):
 
 
 def a_list(tmp_path, size=None):
-    rule = {"id": "a", "principals": [f"arn:aws:iam::{ACCOUNT}:user/a"], "functions": ["arn:aws:lambda:*"]}
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+    rule = {"id": "a", "principals": [f"arn:aws:iam::{ACCOUNT}:user/a"], "functions": [function]}
     text = json.dumps({"rules": [rule]}, indent=2)
     path = tmp_path / "list.json"
     path.write_text(text + " " * (size - len(text)) if size else text)
@@ -238,6 +240,30 @@ def test_a_list_that_is_refused_is_not_put(make, account, parameter, tmp_path, r
     assert "`remediator check` refuses it" in told
     with pytest.raises(account.ssm.exceptions.ParameterNotFound):
         value_of(account, parameter)
+
+
+def test_it_is_the_tool_that_checks(make, account, parameter, tmp_path):
+    """The real one, which make builds."""
+    path = a_list(tmp_path)
+    arguments = ["allowlist", f"ALLOWLIST={path}", f"PARAMETER={parameter}", "YES=1"]
+    tool = "target/debug/remediator"
+    done = make(*arguments, tool=tool)
+    assert done.returncode == 0, done.stderr
+    assert f"`{path}` is valid: 1 rule, " in done.stdout
+    path.write_text(path.read_text().replace("functions", "function"))
+    done = make(*arguments, tool=tool)
+    assert done.returncode != 0
+    assert "unknown field `function`" in done.stdout + done.stderr
+    assert value_of(account, parameter)["Version"] == 1
+
+
+def test_the_commands_are_those_of_the_tool(make):
+    """That what make says is what the tool takes."""
+    tool = "target/debug/remediator"
+    done = make("undo", "PRINCIPAL=nobody", WHOSE[1], "YES=1", tool=tool)
+    assert done.returncode != 0 and "not the ARN of an IAM user or role" in done.stderr
+    done = make("canary", tool=tool)
+    assert done.returncode != 0 and "nothing was done. The canary makes the role" in done.stderr
 
 
 def test_a_list_that_is_not_there(make, tmp_path):
@@ -327,14 +353,23 @@ def test_the_log_has_a_line_for_each_outcome_and_error(make, account, outputs, s
 
 
 def test_the_log_can_be_followed(environment, account, outputs):
-    command = ["make", "--no-print-directory", "logs", "FOLLOW=1", "SINCE=2s"]
+    def write(name):
+        write_log(account, outputs, {"message": "outcome", "outcome": "refused", "reason": name})
+
+    write("before")
+    command = ["make", "--no-print-directory", "logs", "FOLLOW=1", "SINCE=1m"]
     with running(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        # It has looked once: what comes now is new.
-        while "Nothing in the last" not in (line := process.stdout.readline()):
-            assert line
-        for name in ("first", "second"):
-            write_log(account, outputs, {"message": "outcome", "outcome": "refused", "reason": name})
-            assert f"  {name}  " in process.stdout.readline()
+        # Instead of waiting for ever.
+        too_late = threading.Timer(60, process.kill)
+        too_late.start()
+        try:
+            while "  before  " not in (line := process.stdout.readline()):
+                assert line
+            for name in ("first", "second"):
+                write(name)
+                assert f"  {name}  " in process.stdout.readline()
+        finally:
+            too_late.cancel()
 
 
 # -- redrive ------------------------------------------------------------------------------------------------------------
