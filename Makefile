@@ -35,7 +35,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo invoke preview test check lint-template validate deny fuzz fmt build expected clean
-.PHONY: deploy allowlist canary logs redrive undo
+.PHONY: deploy allowlist canary logs redrive undo diagram
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -120,12 +120,6 @@ deploy: $(DEPLOY_VENV)/.ready ## Build and deploy the stack, with questions the 
 	@$(DEPLOY_VENV)/bin/python -m ops.deploy --stack "$(STACK)" --config "$(CONFIG)" --allowlist "$(ALLOWLIST)" \
 		--parameter "$(PARAMETER)" --architecture "$(ARCHITECTURE)"
 
-$(DEPLOY_VENV)/.ready: requirements-deploy.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
-	$(PYTHON) -m venv $(DEPLOY_VENV)
-	$(DEPLOY_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-deploy.txt
-	touch $@
-
 allowlist: $(READY) $(REMEDIATOR) ## Check the allowlist, show what changes, put it to SSM (ALLOWLIST, PARAMETER, YES=1)
 	@$(VENV)/bin/python -m ops.allowlist --remediator "$(REMEDIATOR)" --stack "$(STACK)" --parameter "$(PARAMETER)" $(CONSENT) \
 		"$(ALLOWLIST)"
@@ -149,6 +143,9 @@ target/debug/remediator: FORCE
 	@cargo build --locked --quiet --package remediator
 
 FORCE:
+
+diagram: $(READY) ## Draw docs/architecture.svg anew from docs/architecture.dot
+	$(VENV)/bin/python -m docs.draw
 
 expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it
 	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet

@@ -1,0 +1,95 @@
+"""docs/ held against what it tells of: the template, the Makefile, the code."""
+
+import re
+import xml.etree.ElementTree as xml
+
+from docs.draw import DRAWING, SOURCE, digest, draw
+from local.aws import ROOT
+
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+# What the drawing has a box for, by its name in template.yaml.
+DRAWN = {
+    "AWS::CloudTrail::Trail",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Events::Rule",
+    "AWS::Lambda::Function",
+    "AWS::Logs::LogGroup",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+}
+
+
+def resources(template, *kinds):
+    return {name for name, resource in template["Resources"].items() if resource["Type"] in kinds}
+
+
+def test_the_drawing_is_that_of_its_source():
+    text = DRAWING.read_text()
+    assert f"source sha256 {digest(SOURCE.read_text())}" in text, "make diagram"
+    # Not the digest alone: what draws it may have changed as well.
+    assert draw(SOURCE.read_text()) == text, "make diagram"
+
+
+def test_the_drawing_needs_nothing_else_and_is_small():
+    text = DRAWING.read_text()
+    assert len(text) < 60_000
+    names = {element.tag.split("}")[1] for element in xml.fromstring(text).iter()}
+    assert names <= {"svg", "title", "desc", "style", "rect", "g", "path", "polygon", "ellipse", "text"}
+    links = re.findall(r"(?:href|src)=|url\(|@import|https?://[^\"]+", text)
+    assert set(links) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_the_drawing_names_what_the_template_makes(translated):
+    source = SOURCE.read_text()
+    words = set(re.findall(r"\w+", source.replace("\\n", " ")))
+    assert resources(translated, *DRAWN) <= words
+    drawn = re.findall(r'label="[\w ]+\\n([A-Z][a-zA-Z]+)"', source[source.index("cluster_stack") : source.index("  list [")])
+    assert len(drawn) >= 6
+    assert set(drawn) <= resources(translated, *DRAWN)
+
+
+def test_the_drawing_names_targets_that_are_there():
+    targets = re.findall(r"make ([a-z, ]+)", SOURCE.read_text().split("digraph")[1])
+    makefile = (ROOT / "Makefile").read_text()
+    names = {name for found in targets for name in found.split(", ")}
+    assert names >= {"redrive", "undo", "logs", "allowlist"}
+    for name in names:
+        assert re.search(rf"^{name}:.*## ", makefile, re.M)
+
+
+def table(heading):
+    """The first column of the table under a heading."""
+    [text] = re.findall(rf"^## {heading}\n(.*?)(?=^## )", OPERATIONS, re.M | re.S)
+    return re.findall(r"^\| `([A-Za-z_]+)`", text, re.M)
+
+
+def test_each_alarm_has_a_line(translated):
+    told = table("Alarms")
+    assert len(told) == len(set(told))
+    assert resources(translated, "AWS::CloudWatch::Alarm") <= set(told)
+
+
+def test_each_error_has_a_line():
+    codes = re.findall(r'=> "([A-Z][A-Za-z]+)",', (ROOT / "src/handler.rs").read_text())
+    assert len(codes) >= 8
+    assert set(codes) <= set(table("Errors"))
+
+
+def test_each_target_has_a_line():
+    makefile = (ROOT / "Makefile").read_text()
+    [names] = re.findall(r"^\.PHONY: (deploy .*)$", makefile, re.M)
+    for name in names.split():
+        assert f"`make {name}" in OPERATIONS or f"$ make {name}" in OPERATIONS, name
+    for name in set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(re.findall(r"`[^`]*`|^\$ .*$", OPERATIONS, re.M)))):
+        assert re.search(rf"^{name}:.*## ", makefile, re.M), name
+    for name in set(re.findall(r"\b([A-Z]+)=", OPERATIONS)):
+        assert re.search(rf"\$\({name}\)", makefile), name
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?://)([^)#]*)(?:#[^)]*)?\)", OPERATIONS):
+        assert not target or (ROOT / "docs" / target).exists(), target
+    anchors = {re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)$", OPERATIONS, re.M)}
+    for anchor in re.findall(r"\]\(#([^)]*)\)", OPERATIONS):
+        assert anchor in anchors
