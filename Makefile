@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 CHECKOV := .venv-checkov
-SAM := .venv-sam
+DEPLOY_VENV := .venv-deploy
 EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
@@ -25,7 +25,6 @@ YES ?=
 PRINCIPAL ?=
 FUNCTION ?=
 REMEDIATOR ?= target/debug/remediator
-DEPLOY_VENV := .venv-deploy
 CONSENT = $(if $(filter 1 y yes true,$(YES)),--yes)
 ifneq ($(REGION),)
 # AWS's tools read one or the other.
@@ -84,13 +83,13 @@ lint-template: $(READY) $(CHECKOV)/.ready
 		--check CKV_AWS_35,CKV_AWS_36,CKV_AWS_21 | grep --quiet '^Passed checks: 3, Failed checks: 0' \
 		|| { echo 'checkov did not look at the trail and its bucket' >&2; exit 1; }
 
-validate: $(SAM)/.ready ## Check the template with the SAM CLI, which is set up for it
-	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(SAM)/bin/sam validate --lint --template template.yaml
+validate: $(DEPLOY_VENV)/.ready ## Check the template with the SAM CLI, which is set up for it
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(DEPLOY_VENV)/bin/sam validate --lint --template template.yaml
 
-# Each apart from the other tools, whose versions they do not get along with.
-.venv-%/.ready: requirements-%.txt
-	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+# Apart from the other tools, whose versions it does not get along with.
+$(CHECKOV)/.ready: requirements-checkov.txt
+	$(PYTHON) -m venv $(CHECKOV)
+	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	touch $@
 
 deny: ## Check the dependencies: licences, sources, duplicates, known vulnerabilities (DENY=... for some of them)
@@ -151,4 +150,4 @@ expected: ## Write what becomes of events/ and the schemas anew; look at the dif
 	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet
 
 clean: ## Remove all that was built or set up
-	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) $(SAM) .pytest_cache .aws-sam
+	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) .pytest_cache .aws-sam

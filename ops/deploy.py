@@ -59,16 +59,17 @@ def override(parameters, name):
 
 
 def principals_of(allowlist):
-    """The principals that the list names, for the first deployment's PrincipalArns."""
+    """The principals that the list grants to, for the first deployment's PrincipalArns; what is only told needs no right."""
     try:
         rules = json.loads(Path(allowlist).read_text())["rules"]
-        return sorted({principal for rule in rules for principal in rule["principals"]})
+        granting = [rule for rule in rules if rule.get("action") != "notify"]
+        return sorted({principal for rule in granting for principal in rule["principals"]})
     except FileNotFoundError:
         raise Failure(
             f"there is no file {allowlist}: write your list first (allowlist.example.json shows one), check it and put it "
             "to SSM with `make allowlist`, or name it with ALLOWLIST=..."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Failure(f"{allowlist} is no allowlist: `make allowlist` says what is wrong with it") from None
 
 
