@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.parse
 import uuid
 from contextlib import contextmanager
 
@@ -20,7 +21,7 @@ from test_cli import credentials, run
 from test_faults import error
 
 from conftest import CLI
-from local.aws import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION, ROOT
 from local.forwarding import Forwarding, serving
 from local.proxy import Fault
 
@@ -42,6 +43,8 @@ class World:
         self.logs = account.client("logs")
         self.records = self.rule_matches = self.function_runs = True
         self.threads = []
+        # The IAM actions that the canary's caller needs.
+        self.actions = set()
 
     def deny(self, session):
         """Lambda's answer to the call, and what it sets off."""
@@ -86,13 +89,12 @@ class World:
 
 
 class _Handler(Forwarding):
-    def do_GET(self):
-        self.answer(*self.forward(self.body()))
-
-    do_PUT = do_DELETE = do_GET
-
     def do_POST(self):
         world, body = self.server.world, self.body()
+        service = self.headers["Authorization"].split("Credential=")[1].split("/")[3]
+        target = self.headers.get("X-Amz-Target") or urllib.parse.parse_qs(body.decode()).get("Action", [""])[0]
+        if target:
+            world.actions.add(f"{service}:{target.split('.')[-1]}")
         if self.path.endswith("/invocations"):
             said = json.dumps({"Message": world.deny(self.caller())}).encode()
             self.answer(403, [("x-amzn-ErrorType", "AccessDeniedException")], said)
@@ -230,6 +232,43 @@ def test_the_stage_that_is_not_reached_is_named(account, fly, change, expected, 
     assert said in last
     assert (report["event"] is not None) == expected["trail"]
     assert leftovers(account) == []
+
+
+@pytest.fixture
+def trail(account):
+    """One that records Lambda's data events; gives its ARN."""
+    client, name = account.client("cloudtrail"), f"trail-{uuid.uuid4().hex[:8]}"
+    account.client("s3").create_bucket(Bucket=name)
+    arn = client.create_trail(Name=name, S3BucketName=name)["TrailARN"]
+    fields = [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::Lambda::Function"]},
+    ]
+    client.put_event_selectors(TrailName=name, AdvancedEventSelectors=[{"Name": "x", "FieldSelectors": fields}])
+    client.start_logging(Name=name)
+    yield arn
+    client.delete_trail(Name=name)
+
+
+def test_a_trail_that_should_have_recorded_it_is_named(account, fly, trail):
+    def be_silent(world):
+        world.records = False
+
+    _, stages, _ = fly(change=be_silent, wait=1)
+    assert f"records data events of Lambda: {trail}" in stages["trail"]["text"]
+    account.client("cloudtrail").stop_logging(Name=trail)
+    _, stages, _ = fly(change=be_silent, wait=1)
+    assert f"not logging: {trail}" in stages["trail"]["text"]
+
+
+def test_the_documented_permissions_are_those_that_a_canary_uses(fly, trail):
+    text = (ROOT / "docs/operations.md").read_text()
+    [block] = re.findall(r"canary needs.*?```json\n(.*?)```", text, re.S)
+    documented = {action for statement in json.loads(block)["Statement"] for action in statement["Action"]}
+    worlds = []
+    assert fly(change=worlds.append)[0].returncode == 0
+    # A role is made with its tag in one call, for which IAM wants two actions; whoever calls may know who they are.
+    assert documented == worlds[0].actions - {"sts:GetCallerIdentity"} | {"iam:TagRole"}
 
 
 def test_a_function_that_fails_is_named_with_its_error(account, fly, calls):

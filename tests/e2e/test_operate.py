@@ -13,6 +13,7 @@ import front as fronts
 import pytest
 from test_stack import Created
 
+from conftest import CLI
 from local.aws import ACCOUNT, REGION, ROOT
 from local.process import running
 
@@ -638,11 +639,9 @@ def test_the_first_deployment_is_guided(deploy, sam, tmp_path):
     assert option(guided, "--capabilities") == "CAPABILITY_IAM"
     assert option(guided, "--config-file") == f"{tmp_path}/samconfig.toml"
     overrides = dict(item.split("=", 1) for item in guided[guided.index("--parameter-overrides") + 1 :])
-    principals = {
-        principal
-        for rule in json.loads((ROOT / "allowlist.example.json").read_text())["rules"]
-        for principal in rule["principals"]
-    }
+    # Those whom the list grants to, as the tool says them, too.
+    checked = subprocess.run([CLI, "check", "--json", ROOT / "allowlist.example.json"], capture_output=True, check=True)
+    principals = set(json.loads(checked.stdout)["principalArns"])
     assert set(overrides.pop("PrincipalArns").split(",")) == principals
     assert overrides == {"Architecture": architecture, "Allowlist": f"ssm:{PARAMETER}", "Mode": "dry-run"}
     # This `sam` has kept nothing, so that the next time is a first time again.
