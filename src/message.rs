@@ -15,7 +15,8 @@ use serde::Serialize;
 /// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
 const CUT_AT_BYTES: usize = 1_000;
 
-const SENTENCE: &str = " is not authorized to perform: ";
+/// What stands between who was denied and what, in every form of the message.
+pub const SENTENCE: &str = " is not authorized to perform: ";
 
 /// The kind of policy that denied, or did not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

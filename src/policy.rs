@@ -77,7 +77,7 @@ pub enum Removal {
 }
 
 /// Takes `function` out of our own statements in `document`; every other statement and function stays. What another
-/// statement allows stays allowed: see [`covers`].
+/// statement allows stays allowed: see [`may_allow`].
 ///
 /// The error says why the document is left alone.
 pub fn take_out(document: &str, function: &FunctionArn) -> Result<Removal, String> {
@@ -110,15 +110,16 @@ pub fn take_out(document: &str, function: &FunctionArn) -> Result<Removal, Strin
     })
 }
 
-/// Whether `document` allows a call of `function` in any way: without a qualifier, or with one.
+/// Whether an `Allow` in `document` may let a call of `function` through: without a qualifier or with one, perhaps only on a
+/// condition. Says yes where it is hard to tell.
 ///
 /// The error says why the document cannot be understood.
-pub fn covers(document: &str, function: &FunctionArn) -> Result<bool, String> {
+pub fn may_allow(document: &str, function: &FunctionArn) -> Result<bool, String> {
     let document = PolicyDocument::parse(document)?;
     Ok(function
         .resource_pair()
         .iter()
-        .any(|resource| document.statements.iter().any(|statement| statement.covers(resource))))
+        .any(|resource| document.statements.iter().any(|statement| statement.may_allow(resource))))
 }
 
 /// The number of characters that IAM counts against the quota: white space is left out.
@@ -261,6 +262,20 @@ impl<'a> Statement<'a> {
                 || none("NotResource", &|pattern| may_meet(pattern, resource)))
     }
 
+    /// Whether it is an `Allow` that may take in our action on something that `resource` stands for, whatever else it says.
+    fn may_allow(&self, resource: &str) -> bool {
+        let action = ACTION.to_ascii_lowercase();
+        let takes_in = |key: &str, test: &dyn Fn(&String) -> bool| {
+            self.object.texts(key).is_none_or(|texts| texts.iter().any(test))
+        };
+        self.object.texts("Effect") == Some(vec!["Allow".to_owned()])
+            && takes_in("Action", &|pattern| pattern::matches(&pattern.to_ascii_lowercase(), &action))
+            && takes_in("Resource", &|pattern| {
+                let is_open = pattern.contains("${") || pattern::has_wildcard(resource);
+                resource_covers(pattern, resource) || (is_open && may_meet(pattern, resource))
+            })
+    }
+
     fn with(&self, mut listed: Vec<String>, pair: &[String; 2]) -> String {
         for resource in pair {
             if !listed.contains(resource) {
@@ -287,7 +302,7 @@ fn resource_covers(pattern: &str, resource: &str) -> bool {
         && patterns.get(2).is_some_and(|service| !pattern::has_wildcard(service))
 }
 
-/// Whether the `NotResource` entry `pattern` may match something that `resource` stands for. Up to their first wildcards
+/// Whether the `Resource` or `NotResource` entry `pattern` may match something that `resource` stands for. Up to their first wildcards
 /// one of them then begins like the other.
 fn may_meet(pattern: &str, resource: &str) -> bool {
     let fixed = |text: &str| text.split(['*', '?', '$']).next().unwrap_or_default().to_owned();

@@ -91,7 +91,9 @@ pub(crate) struct Explain {
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) events: Events,
-    /// The policy document that the principals have now, or the answer of `aws iam get-user-policy`; by default IAM is asked
+    /// The policy document that each principal has now, or the answer of `aws iam get-user-policy`; by default IAM is asked
+    ///
+    /// What other inline policies hold is not known then, and not counted against the quota.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// The principals have no such policy yet; IAM is not asked

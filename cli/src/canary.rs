@@ -5,6 +5,7 @@
 //! is between. Everything is deleted again, whatever happens, also after Ctrl-C.
 
 use crate::args::Canary;
+use crate::interrupts::Interrupts;
 use crate::output::{err, out};
 use crate::problem::Problem;
 use crate::stack::Stack;
@@ -22,6 +23,7 @@ use lambda_invoke_remediator::principal::Principal;
 use lambda_invoke_remediator::sdk_error::explain;
 use lambda_invoke_remediator::text::one_line;
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -33,6 +35,8 @@ const LONG_POLL: Duration = Duration::from_secs(5);
 ///
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
 const RETRIES: Duration = Duration::from_secs(200);
+/// How far this machine's clock may be ahead. What is found earlier is told from the canary's own by its event.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
 /// How long after the outcome its notice may take.
 const NOTICE: Duration = Duration::from_secs(60);
 
@@ -45,8 +49,10 @@ pub(crate) async fn run(args: &Canary) -> Result<ExitCode, Problem> {
         )));
     }
     let site = Site::look(args).await?;
-    let mut workshop = Workshop::new(&site.config);
-    let seen = fly(args, &site, &mut workshop).await;
+    let id = format!("{:08x}", fastrand::u32(..));
+    let mut interrupts = Interrupts::listen()?;
+    let mut workshop = Workshop::new(&site.config, &id);
+    let seen = fly(args, &site, &mut workshop, &id, &mut interrupts).await;
     say("cleaning up");
     let left = workshop.clean_up().await;
     for line in &left {
@@ -60,13 +66,16 @@ pub(crate) async fn run(args: &Canary) -> Result<ExitCode, Problem> {
     })
 }
 
-/// Makes the parts, the call, and waits. Only the waiting can be interrupted, so that nothing is made that is not noted.
-async fn fly(args: &Canary, site: &Site, workshop: &mut Workshop) -> Result<Seen, Problem> {
-    let interrupted = tokio::signal::ctrl_c();
-    tokio::pin!(interrupted);
+/// Makes the parts and the call, and waits. An interrupt that comes while something is made is heard when it stands.
+async fn fly(
+    args: &Canary,
+    site: &Site,
+    workshop: &mut Workshop,
+    id: &str,
+    interrupts: &mut Interrupts,
+) -> Result<Seen, Problem> {
     let trails = trails::describe(&site.config).await.unwrap_or_else(|problem| problem.to_string());
     say("making a role that may do nothing, and a queue to listen with");
-    let id = format!("{:08x}", fastrand::u32(..));
     let name = format!("remediator-canary-{id}");
     let role = workshop
         .role(&RoleSpec {
@@ -90,14 +99,14 @@ async fn fly(args: &Canary, site: &Site, workshop: &mut Workshop) -> Result<Seen
     let mut seen = Seen::new(role, trails);
     let watch = async {
         let credentials = site.assume(&seen.role, &name).await?;
-        let since = SystemTime::now();
+        let since = SystemTime::now() - CLOCKS_DIFFER;
         seen.message = Some(site.be_denied(credentials).await?);
         say("the call was denied; from here on everything takes its time");
         Listener { site, queue: &queue, since, wait: Duration::from_secs(args.wait) }.listen(&mut seen).await
     };
     tokio::select! {
         watched = watch => watched?,
-        _ = &mut interrupted => return Err(Problem::new("interrupted")),
+        () = interrupts.any() => return Err(Problem::new("interrupted")),
     }
     Ok(seen)
 }
@@ -216,6 +225,8 @@ struct Seen {
     error: Option<String>,
     is_in_policy: Option<bool>,
     notice: Option<Value>,
+    /// All that came from the topic, also of others.
+    notices: Vec<Value>,
 }
 
 struct Listener<'a> {
@@ -271,24 +282,27 @@ impl Listener<'_> {
         for message in messages.messages.unwrap_or_default() {
             let body: Value =
                 serde_json::from_str(message.body.as_deref().unwrap_or_default()).unwrap_or_default();
-            let role = seen.role.to_string();
             if body.get("detail").is_some() && seen.event.is_none() {
                 is_new = true;
                 seen.event = Some(body);
-            } else if body.get("principal").and_then(Value::as_str) == Some(&role) && seen.notice.is_none() {
-                is_new = true;
-                seen.notice = Some(body);
+            } else {
+                seen.notices.push(body);
             }
             let handle = message.receipt_handle.unwrap_or_default();
             // What stays comes again, and the queue goes in the end.
             let _ = sqs.delete_message().queue_url(&self.queue.url).receipt_handle(handle).send().await;
+        }
+        if seen.notice.is_none() {
+            // A notice may overtake its event.
+            seen.notice = seen.notices.iter().find(|notice| seen.is_of_the_call(notice)).cloned();
+            is_new |= seen.notice.is_some();
         }
         Ok(is_new)
     }
 
     /// Looks for what the function's log says of the role.
     async fn read_log(&self, seen: &mut Seen) -> Result<bool, Problem> {
-        if seen.outcome.is_some() {
+        if seen.outcome.is_some() || seen.event.is_none() {
             return Ok(false);
         }
         let logs = aws_sdk_cloudwatchlogs::Client::new(&self.site.config);
@@ -305,7 +319,7 @@ impl Listener<'_> {
         for line in lines.filter_map(|line| line.message) {
             let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
             let text = |key: &str| line.get(key).and_then(Value::as_str);
-            if text("message") == Some("outcome") && text("principal") == Some(&seen.role.to_string()) {
+            if text("message") == Some("outcome") && seen.is_of_the_call(&line) {
                 seen.outcome = Some(line);
                 seen.error = None;
                 return Ok(true);
@@ -356,7 +370,15 @@ impl Seen {
             error: None,
             is_in_policy: None,
             notice: None,
+            notices: Vec::new(),
         }
+    }
+
+    /// Whether an outcome is that of this canary's call, and not of an earlier one with the same role.
+    fn is_of_the_call(&self, outcome: &Value) -> bool {
+        let id =
+            self.event.as_ref().and_then(|event| event.pointer("/detail/eventID")).and_then(Value::as_str);
+        id.is_some() && outcome.get("eventId").and_then(Value::as_str) == id
     }
 
     fn text<'a>(&'a self, key: &str) -> Option<&'a str> {
@@ -405,7 +427,6 @@ impl Report {
                     format!("CloudTrail recorded the denied call (event {})", one_line(id, 64)),
                 )
             }
-            None if is_handled => stage("trail", Some(true), "the function got the event".to_owned()),
             None => {
                 stage("trail", Some(false), format!("EventBridge got no record of the call; {}", seen.trails))
             }
@@ -443,7 +464,7 @@ impl Report {
         let stage = |is_reached, text: String| Stage { name: "policy", is_reached, text };
         match (seen.text("outcome"), seen.text("reason"), seen.is_in_policy) {
             (None, _, _) => stage(None, String::new()),
-            (Some("granted"), _, Some(true)) => {
+            (Some("granted" | "already_granted"), _, Some(true)) => {
                 stage(Some(true), "LambdaInvokePermission of the role lists the function".to_owned())
             }
             (Some("granted"), _, _) => stage(

@@ -1,15 +1,16 @@
 //! `remediator check`: whether an allowlist is valid, with the place where it is not, and what it may not be meant to say.
 
 use crate::args::Check;
-use crate::output::out;
+use crate::output::{err, out};
 use crate::problem::Problem;
 use crate::warnings::{Warning, warnings};
 use crate::{NO, span};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use lambda_invoke_remediator::allowlist::{Allowlist, AllowlistError};
+use lambda_invoke_remediator::allowlist::{Allowlist, AllowlistError, RuleAction};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::io::Write as _;
 use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,6 +27,11 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode, Problem> {
     let list = match Allowlist::parse(&text) {
         Ok(list) => list,
         Err(error) => {
+            if text.starts_with('\u{feff}') {
+                err!(
+                    "`{name}` begins with a byte order mark, which is no part of JSON: save it without one."
+                );
+            }
             say_invalid(&name, &text, &error, check.json);
             return Ok(ExitCode::from(NO));
         }
@@ -51,7 +57,7 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode, Problem> {
             count(list.rules().len(), "rule"),
             count(warnings.len(), "warning"),
         );
-        let arns: Vec<&str> = principal_arns(&list).into_iter().collect();
+        let arns: Vec<String> = principal_arns(&list).into_iter().collect();
         out!("The template's PrincipalArns for it: {}", arns.join(","));
     }
     Ok(match check.strict && !warnings.is_empty() {
@@ -70,11 +76,11 @@ pub(crate) fn read(path: &Path) -> Result<String, Problem> {
     std::fs::read_to_string(path).map_err(|error| Problem::of_file(path, &error))
 }
 
-/// The principals that grants may go to; what rules only tell about needs no right to write.
-fn principal_arns(list: &Allowlist) -> BTreeSet<&str> {
-    use lambda_invoke_remediator::allowlist::RuleAction;
+/// The principals that grants may go to; what rules only tell about needs no right to write. A name may hold a comma, which
+/// stands between the values of the template's parameter; the wildcard for one character is as near as it gets.
+fn principal_arns(list: &Allowlist) -> BTreeSet<String> {
     let granting = list.rules().iter().filter(|rule| rule.action() == RuleAction::Grant);
-    granting.flat_map(|rule| rule.principals()).map(|pattern| pattern.as_str()).collect()
+    granting.flat_map(|rule| rule.principals()).map(|pattern| pattern.as_str().replace(',', "?")).collect()
 }
 
 fn say_invalid(name: &str, text: &str, error: &AllowlistError, as_json: bool) {

@@ -1,5 +1,6 @@
 //! Policy documents as a person compares them: pretty-printed with every key, number and escape as it was, and line by line.
 
+use crate::output::Harmless;
 use anstyle::{AnsiColor, Color, Reset, Style};
 use lambda_invoke_remediator::policy::POLICY_NAME;
 use similar::{ChangeTag, TextDiff};
@@ -29,7 +30,8 @@ pub(crate) fn diff(principal: &str, before: Option<&str>, after: Option<&str>) -
                 ChangeTag::Insert => ('+', GREEN),
                 ChangeTag::Equal => (' ', Style::new()),
             };
-            let _ = writeln!(text, "{style}{sign}{}{PLAIN}", change.value().trim_end_matches('\n'));
+            let line = Harmless(change.value().trim_end_matches('\n'));
+            let _ = writeln!(text, "{style}{sign}{line}{PLAIN}");
         }
     }
     text

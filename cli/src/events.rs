@@ -1,15 +1,20 @@
 //! The events that a person has at hand: files, the standard input, CloudTrail's own log files, pasted messages.
 //!
 //! Each becomes the payload that the function would get for it. What is wrapped or made up for that is said in a note, so
-//! that nobody takes it for what EventBridge delivered.
+//! that nobody takes it for what EventBridge delivered. What is meant to be JSON is never taken for a pasted message: a slip
+//! in it would make another event of it.
 
 use crate::args::Events;
 use crate::output::err;
 use crate::pasted;
 use crate::problem::Problem;
+use flate2::read::MultiGzDecoder;
 use lambda_invoke_remediator::event::Payload;
 use lambda_invoke_remediator::principal::Principal;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io::Write as _;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
@@ -20,11 +25,14 @@ pub(crate) struct Event {
     pub(crate) name: String,
     /// What the function would get.
     pub(crate) payload: Payload,
-    /// What was done to it to get there.
-    pub(crate) note: Option<&'static str>,
+    /// What was done to it to get there, or what is wrong with it.
+    pub(crate) note: Option<String>,
 }
 
 const RECORD: &str = "a CloudTrail record: taken as EventBridge would deliver it";
+const LIST: &str = "a list: the function takes one event at a time";
+/// CloudTrail's log files are far smaller.
+const MAX_UNPACKED_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Reads all that is named, or the standard input.
 pub(crate) fn read(args: &Events) -> Result<Vec<Event>, Problem> {
@@ -39,6 +47,7 @@ pub(crate) fn read(args: &Events) -> Result<Vec<Event>, Problem> {
                 (path.display().to_string(), bytes)
             }
         };
+        let bytes = unpacked(bytes).map_err(|error| Problem::of_file(path, &error))?;
         events.extend(from_bytes(&name, &bytes, args.principal.as_ref()));
     }
     Ok(events)
@@ -51,63 +60,114 @@ fn read_input(path: &Path) -> Result<Vec<u8>, Problem> {
     }
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| Problem::of_file(path, &error))?;
-    Ok(bytes)
-}
-
-fn from_bytes(name: &str, bytes: &[u8], role: Option<&Principal>) -> Vec<Event> {
-    let one = |payload, note| vec![Event { name: name.to_owned(), payload, note }];
-    match Payload::from_slice(bytes) {
-        Payload::Json(value) => from_json(name, value, role),
-        Payload::NotJson(why) => {
-            match std::str::from_utf8(bytes).ok().and_then(|text| pasted::event(text, role)) {
-                Some((event, note)) => one(Payload::Json(event), Some(note)),
-                None => one(Payload::NotJson(why), None),
-            }
-        }
-        unreadable @ Payload::Unreadable(_) => one(unreadable, None),
+    match bytes.is_empty() {
+        true => Err(Problem::new(
+            "the standard input is empty: name files with events, or paste an error message",
+        )),
+        false => Ok(bytes),
     }
 }
 
-fn from_json(name: &str, value: Value, role: Option<&Principal>) -> Vec<Event> {
-    let one = |payload, note| vec![Event { name: name.to_owned(), payload: Payload::Json(payload), note }];
+/// CloudTrail's log files are packed.
+fn unpacked(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    MultiGzDecoder::new(bytes.as_slice()).take(MAX_UNPACKED_BYTES).read_to_end(&mut unpacked)?;
+    Ok(unpacked)
+}
+
+fn from_bytes(name: &str, bytes: &[u8], role: Option<&Principal>) -> Vec<Event> {
+    // Editors on Windows write a byte order mark, which is no part of the text.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let one = |payload, note| vec![Event { name: name.to_owned(), payload, note }];
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return one(Payload::from_slice(bytes), None);
+    };
+    if !text.trim_start().starts_with(['{', '[', '"']) {
+        return match pasted::event(text, role) {
+            Some((event, note)) => one(Payload::Json(event), Some(note.to_owned())),
+            None => one(Payload::from_slice(bytes), None),
+        };
+    }
+    if let Some(records) = records(text) {
+        let named = records.into_iter().enumerate();
+        let event = |(index, record): (usize, &RawValue)| Event {
+            name: format!("{name} Records[{index}]"),
+            payload: match Payload::from_slice(record.get().as_bytes()) {
+                Payload::Json(record) => Payload::Json(wrapped(&record)),
+                unread @ (Payload::Unreadable(_) | Payload::NotJson(_)) => unread,
+            },
+            note: Some(RECORD.to_owned()),
+        };
+        return named.map(event).collect();
+    }
+    // One event on each line, as log tools write them.
+    let values: Result<Vec<&RawValue>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
+    match values {
+        Ok(values) if values.len() > 1 => {
+            let named = values.into_iter().enumerate();
+            let event = |(index, value): (usize, &RawValue)| {
+                from_value(format!("{name} [{index}]"), Payload::from_slice(value.get().as_bytes()), role)
+            };
+            named.map(event).collect()
+        }
+        Ok(_) | Err(_) => vec![from_value(name.to_owned(), Payload::from_slice(bytes), role)],
+    }
+}
+
+/// The records of a log file, each as its text: the limits on an event are those of one record.
+fn records(text: &str) -> Option<Vec<&RawValue>> {
+    let fields: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    serde_json::from_str(fields.get("Records")?.get()).ok()
+}
+
+fn from_value(name: String, payload: Payload, role: Option<&Principal>) -> Event {
+    let value = match payload {
+        Payload::Json(value) => value,
+        Payload::NotJson(why) => {
+            let note = Some(format!("it is not JSON: {why}"));
+            return Event { name, payload: Payload::NotJson(why), note };
+        }
+        unreadable @ Payload::Unreadable(_) => return Event { name, payload: unreadable, note: None },
+    };
+    let event = |payload, note: Option<&str>| Event {
+        name,
+        payload: Payload::Json(payload),
+        note: note.map(str::to_owned),
+    };
+    if value.is_array() {
+        return event(value, Some(LIST));
+    }
+    if value.get("detail").is_some() {
+        return event(value, None);
+    }
+    if value.get("eventSource").is_some() {
+        return event(wrapped(&value), Some(RECORD));
+    }
+    // What SDKs, Step Functions and others make of the error: the message is one of the texts in it.
+    let mut texts = Vec::new();
+    collect_texts(&value, &mut texts);
+    match pasted::event(&texts.join("\n"), role) {
+        Some((made, note)) => event(made, Some(note)),
+        None => event(value, None),
+    }
+}
+
+fn collect_texts<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
     match value {
-        Value::Object(mut fields) if fields.get("Records").is_some_and(Value::is_array) => {
-            let records = fields.remove("Records").and_then(|records| match records {
-                Value::Array(records) => Some(records),
-                _ => None,
-            });
-            let events = records.unwrap_or_default().into_iter().enumerate().map(|(index, record)| Event {
-                name: format!("{name} Records[{index}]"),
-                payload: Payload::Json(wrapped(record)),
-                note: Some(RECORD),
-            });
-            events.collect()
-        }
-        Value::Object(fields) if fields.contains_key("eventSource") && !fields.contains_key("detail") => {
-            one(wrapped(Value::Object(fields)), Some(RECORD))
-        }
-        Value::Object(fields) if !fields.contains_key("detail") => {
-            match fields
-                .get("errorMessage")
-                .and_then(Value::as_str)
-                .and_then(|text| pasted::event(text, role))
-            {
-                Some((event, note)) => one(event, Some(note)),
-                None => one(Value::Object(fields), None),
-            }
-        }
-        Value::String(text) => match pasted::event(&text, role) {
-            Some((event, note)) => one(event, Some(note)),
-            None => one(Value::String(text), None),
-        },
-        other => one(other, None),
+        Value::String(text) => texts.push(text),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(fields) => fields.values().for_each(|field| collect_texts(field, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 /// A record in the envelope that EventBridge puts around it.
 ///
 /// See <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>.
-fn wrapped(record: Value) -> Value {
+fn wrapped(record: &Value) -> Value {
     json!({
         "source": "aws.lambda",
         "detail-type": "AWS API Call via CloudTrail",
@@ -139,7 +199,6 @@ mod tests {
         for text in [
             r#"{"detail":{"eventSource":"lambda.amazonaws.com"}}"#,
             "{}",
-            "[]",
             "null",
             r#"{"Records":1}"#,
             "\"x\"",
@@ -153,6 +212,47 @@ mod tests {
     }
 
     #[test]
+    fn a_slip_in_an_event_makes_no_message_of_it() {
+        let message =
+            "User: arn:aws:iam::281502313273:user/a is not authorized to perform: lambda:InvokeFunction";
+        for text in [format!(r#"{{"errorMessage": "{message}",}}"#), format!("[\"{message}\"")] {
+            let [event] = &read(&text)[..] else { panic!("{text}") };
+            assert!(matches!(event.payload, Payload::NotJson(_)), "{text}");
+            assert!(event.note.as_deref().is_some_and(|note| note.starts_with("it is not JSON")));
+        }
+        let [event] = &read("\u{feff}{\"detail\":1}")[..] else { panic!() };
+        assert_eq!(json_of(event), &json!({"detail": 1}));
+    }
+
+    #[test]
+    fn every_line_and_every_record_is_an_event() {
+        let names = |text: &str| read(text).into_iter().map(|event| event.name).collect::<Vec<_>>();
+        assert_eq!(names("{\"detail\":1}\n{\"detail\":2}\n"), ["x [0]", "x [1]"]);
+        // Each is small enough, all together are not.
+        let record = json!({"eventSource": "x", "long": "y".repeat(600_000)});
+        let many = read(&json!({"Records": [record, record, record]}).to_string());
+        assert_eq!(many.len(), 3);
+        assert!(many.iter().all(|event| matches!(event.payload, Payload::Json(_))));
+    }
+
+    #[test]
+    fn the_message_is_found_in_whatever_an_sdk_makes_of_it() {
+        let message =
+            "User: arn:aws:iam::281502313273:user/a is not authorized to perform: lambda:InvokeFunction";
+        for value in [
+            json!(message),
+            json!({"Message": message}),
+            json!({"name": "AccessDeniedException", "message": message, "$fault": "client"}),
+            json!({"Error": "Lambda.AccessDeniedException", "Cause": format!("{message} (Service: Lambda)")}),
+            json!({"error": {"Code": "x", "errorMessage": message}}),
+        ] {
+            let [event] = &read(&value.to_string())[..] else { panic!("{value}") };
+            let found = &json_of(event)["detail"]["errorMessage"];
+            assert!(found.as_str().is_some_and(|found| found.starts_with(message)), "{value}");
+        }
+    }
+
+    #[test]
     fn records_are_wrapped_each_by_itself() {
         let record = json!({"eventSource": "lambda.amazonaws.com", "recipientAccountId": "281502313273", "awsRegion": "us-east-1"});
         let many = read(&json!({"Records": [record, 5]}).to_string());
@@ -161,7 +261,7 @@ mod tests {
         for event in [&many[0], &read(&record.to_string())[0]] {
             assert_eq!(json_of(event)["detail"], record);
             assert_eq!(json_of(event)["account"], "281502313273");
-            assert_eq!(event.note, Some(RECORD));
+            assert_eq!(event.note.as_deref(), Some(RECORD));
         }
     }
 }

@@ -11,6 +11,7 @@ use console::Term;
 use lambda_invoke_remediator::allowlist::Allowlist;
 use lambda_invoke_remediator::text::one_line;
 use serde_json::Value;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 

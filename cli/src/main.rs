@@ -11,6 +11,7 @@ mod check;
 mod diff;
 mod events;
 mod explain;
+mod interrupts;
 mod output;
 mod pasted;
 mod plan;
@@ -38,9 +39,13 @@ const FAILED: u8 = 2;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Cli::parse().command).await {
+        Ok(_) if output::is_lost() => {
+            err!("error: the output could not be written");
+            ExitCode::from(FAILED)
+        }
         Ok(code) => code,
         Err(problem) => {
-            err!("{}error:{} {problem}", diff::RED, diff::PLAIN);
+            err!("{}error:{} {}", diff::RED, diff::PLAIN, output::Harmless(&problem.to_string()));
             ExitCode::from(FAILED)
         }
     }

@@ -3,12 +3,12 @@
 //! Several events are taken one after the other, as the function would: each sees what those before it have added.
 
 use crate::args::Plan;
-use crate::aws;
 use crate::diff::diff;
 use crate::explain;
-use crate::output::out;
+use crate::output::{Harmless, out};
 use crate::problem::Problem;
 use crate::verdict::Case;
+use crate::{aws, check};
 use lambda_invoke_remediator::decision::Grant;
 use lambda_invoke_remediator::grant::Granted;
 use lambda_invoke_remediator::inline_policies::{Failure, InlinePolicies, quota};
@@ -17,6 +17,7 @@ use lambda_invoke_remediator::principal::Principal;
 use lambda_invoke_remediator::refusal::{Reason, Refusal};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// The inline policies of one principal, as far as a plan needs them.
@@ -78,7 +79,7 @@ fn no_such() -> Refusal {
 }
 
 fn show(case: &Case, list: &lambda_invoke_remediator::allowlist::Allowlist, change: Option<(Grant, Change)>) {
-    out!("{}: {}", case.name(), explain::outcome(case));
+    out!("{}: {}", Harmless(case.name()), explain::outcome(case));
     for line in explain::why(case, list).lines() {
         out!("  {line}");
     }
@@ -133,10 +134,7 @@ enum Source {
 impl Source {
     async fn new(plan: &Plan) -> Result<Self, Problem> {
         Ok(match &plan.policy {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| Problem::of_file(path, &error))?;
-                Self::Given(Some(document_in(text)))
-            }
+            Some(path) => Self::Given(Some(document_in(check::read(path)?))),
             None if plan.no_policy => Self::Given(None),
             None => Self::Iam(Box::new(aws_sdk_iam::Client::new(&aws::config().await?))),
         })
@@ -161,6 +159,7 @@ impl Source {
 
 /// The document itself, or the answer of `aws iam get-user-policy` that holds it.
 fn document_in(text: String) -> String {
+    let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
     let answer: Option<Value> = serde_json::from_str(&text).ok();
     match answer.as_ref().and_then(|answer| answer.get("PolicyDocument")) {
         Some(document) => document.to_string(),

@@ -19,11 +19,15 @@ use lambda_invoke_remediator::inline_policies::{Failure, InlinePolicies};
 use lambda_invoke_remediator::policy::{self, POLICY_NAME, Removal};
 use lambda_invoke_remediator::principal::PrincipalKind;
 use std::io::IsTerminal;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How often a policy is read again that others write at the same time, or that IAM does not answer for.
 const TRIES: u32 = 10;
+
+/// A policy that was deleted, as a document.
+const NOTHING_LEFT: &str = r#"{"Statement":[]}"#;
 
 pub(crate) async fn run(undo: &Undo) -> Result<ExitCode, Problem> {
     let Undo { principal, function, .. } = undo;
@@ -35,12 +39,14 @@ pub(crate) async fn run(undo: &Undo) -> Result<ExitCode, Problem> {
     };
     let removal = eraser.removal(&shown)?;
     if removal == Removal::NotListed {
-        out!("{POLICY_NAME} of {principal} does not list {function}: there is nothing to take back.");
+        out!(
+            "{POLICY_NAME} of {principal} has no grant of {function} by the remediator: there is nothing to take back."
+        );
         eraser.say_what_still_allows(&shown)?;
         return Ok(ExitCode::from(NO));
     }
     out!("{}", diff(&principal.to_string(), Some(&shown), after(&removal)));
-    eraser.say_what_still_allows(after(&removal).unwrap_or("{\"Statement\":[]}"))?;
+    eraser.say_what_still_allows(after(&removal).unwrap_or(NOTHING_LEFT))?;
     say_what_grants_again(undo)?;
     if !undo.yes && !confirmed()? {
         out!("Nothing was changed.");
@@ -104,11 +110,14 @@ impl Eraser<'_> {
         })
     }
 
-    fn say_what_still_allows(&self, document: &str) -> Result<(), Problem> {
-        if policy::covers(document, &self.undo.function).map_err(Problem::new)? {
-            out!("Another statement or a wildcard of the policy still allows it; that is not touched.");
+    fn say_what_still_allows(&self, document: &str) -> Result<bool, Problem> {
+        let may_allow = policy::may_allow(document, &self.undo.function).map_err(Problem::new)?;
+        if may_allow {
+            out!(
+                "Another statement of the policy may still allow it, perhaps on a condition; that is not touched."
+            );
         }
-        Ok(())
+        Ok(may_allow)
     }
 
     /// Takes out what was `shown`, and stops where the policy says something else by then.
@@ -151,17 +160,16 @@ impl Eraser<'_> {
         if !is_watched {
             tokio::time::sleep(SETTLE).await;
         }
-        let stays = match self.read().await? {
-            Some(document) => self.removal(&document)? != Removal::NotListed,
-            None => false,
-        };
+        let left = self.read().await?.unwrap_or_else(|| NOTHING_LEFT.to_owned());
+        let stays = self.removal(&left)? != Removal::NotListed;
         if stays {
             return Err(Problem::new(format!(
                 "{function} is still in the policy of {principal}, or is there again: somebody else writes it at the same time. \
                  Take it out of the allowlist first"
             )));
         }
-        out!("{principal} is not granted {function} any more. IAM takes some seconds to spread that.");
+        out!("The grant is taken back; IAM takes some seconds to spread that.");
+        self.say_what_still_allows(&left)?;
         Ok(ExitCode::SUCCESS)
     }
 

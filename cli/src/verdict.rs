@@ -10,15 +10,18 @@ use lambda_invoke_remediator::decision::{Decision, Grant, OwnIdentity, admit};
 use lambda_invoke_remediator::denial::{self, Denial, Facts, Reading};
 use lambda_invoke_remediator::grant::Granted;
 use lambda_invoke_remediator::outcome::{Outcome, Verdict};
-use lambda_invoke_remediator::principal::Principal;
+use lambda_invoke_remediator::principal::{Principal, PrincipalKind};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+
+const OWN_ROLE: &str =
+    "if this is the function's own execution role it is refused: --own-role ARN says which that is";
 
 /// An event and the verdict on it.
 #[derive(Debug)]
 pub(crate) struct Case {
     name: String,
-    note: Option<&'static str>,
+    note: Option<String>,
     facts: Facts,
     denial: Option<Denial>,
     verdict: Verdict,
@@ -38,20 +41,25 @@ impl Case {
     pub(crate) fn of(event: Event, list: &Allowlist, own: &OwnIdentity) -> Self {
         let Event { name, payload, note } = event;
         let (facts, reading) = denial::read(payload);
-        let case = |verdict, denial, rule, grant| Self { name, note, facts, denial, verdict, rule, grant };
+        let case =
+            |note, verdict, denial, rule, grant| Self { name, note, facts, denial, verdict, rule, grant };
         let denial = match reading {
-            Reading::Ignored(refusal) => return case(Verdict::Ignored(refusal), None, None, None),
-            Reading::Refused(refusal) => return case(Verdict::Refused(refusal), None, None, None),
+            Reading::Ignored(refusal) => return case(note, Verdict::Ignored(refusal), None, None, None),
+            Reading::Refused(refusal) => return case(note, Verdict::Refused(refusal), None, None, None),
             Reading::Denial(denial) => denial,
         };
         match admit(&denial, own).map(|admitted| admitted.decide(list)) {
-            Err(refusal) => case(Verdict::Refused(refusal), Some(denial), None, None),
+            Err(refusal) => case(note, Verdict::Refused(refusal), Some(denial), None, None),
             Ok(Decision::Refuse { refusal, rule }) => {
-                case(Verdict::Refused(refusal), Some(denial), rule, None)
+                case(note, Verdict::Refused(refusal), Some(denial), rule, None)
             }
             Ok(Decision::Grant(grant)) => {
                 let rule = grant.rule().to_owned();
-                case(Verdict::Grant(Granted::WouldWrite), Some(denial), Some(rule), Some(grant))
+                let is_role = grant.principal().kind() == PrincipalKind::Role;
+                let unknown = (is_role && own.role.is_none()).then(|| OWN_ROLE.to_owned());
+                let notes: Vec<String> = [note, unknown].into_iter().flatten().collect();
+                let note = (!notes.is_empty()).then(|| notes.join("; "));
+                case(note, Verdict::Grant(Granted::WouldWrite), Some(denial), Some(rule), Some(grant))
             }
         }
     }
@@ -72,8 +80,8 @@ impl Case {
     }
 
     /// What was done to the event before it was judged.
-    pub(crate) fn note(&self) -> Option<&'static str> {
-        self.note
+    pub(crate) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// The outcome that the function would answer with, in a dry run.

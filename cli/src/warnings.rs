@@ -41,7 +41,14 @@ pub(crate) fn warnings(list: &Allowlist, text: &str) -> Vec<Warning> {
                 warn(format!("rules[{index}].functions[{place}]"), text);
             }
         }
-        let (callers, called) = accounts(rule);
+        let (callers, called) = parts(rule, PARTITION);
+        let is_open = callers.iter().chain(&called).any(|partition| has_wildcard(partition));
+        if !is_open && callers.is_disjoint(&called) {
+            let text =
+                "no principal of this rule is of the partition of one of its functions: it never matches";
+            warn(format!("rules[{index}].functions"), text.to_owned());
+        }
+        let (callers, called) = parts(rule, ACCOUNT);
         if callers.is_disjoint(&called) {
             let text = "no principal of this rule is of the account of one of its functions: it never matches, since grants \
                         across accounts are refused";
@@ -56,7 +63,7 @@ pub(crate) fn warnings(list: &Allowlist, text: &str) -> Vec<Warning> {
             warn(format!("rules[{index}].id"), text);
         }
     }
-    let all: BTreeSet<&str> = list.rules().iter().flat_map(|rule| accounts(rule).1).collect();
+    let all: BTreeSet<&str> = list.rules().iter().flat_map(|rule| parts(rule, ACCOUNT).1).collect();
     if all.len() > 1 {
         let all: Vec<&str> = all.into_iter().collect();
         warn(
@@ -93,8 +100,7 @@ fn about_principal(pattern: &str) -> Option<String> {
     (fixed(name) == 0).then(|| match name.bytes().all(|byte| byte == b'*') {
         true => format!("this admits every {kind} of the account, also those that somebody makes tomorrow"),
         false => format!(
-            "this begins with a wildcard: it admits every {kind} under any path whose name ends like this, also those that \
-             somebody makes tomorrow"
+            "this begins with a wildcard: it admits {kind}s under any path, also those that somebody makes tomorrow"
         ),
     })
 }
@@ -102,10 +108,11 @@ fn about_principal(pattern: &str) -> Option<String> {
 fn about_function(pattern: &str) -> Option<String> {
     let name = pattern.rsplit(':').next()?;
     (fixed(name) == 0).then(|| match name.bytes().all(|byte| byte == b'*') {
-        true => "this admits every function of the account, the remediator itself among them, also those that somebody \
+        true => "this admits every function of its regions, the remediator itself among them, also those that somebody \
                  makes tomorrow"
             .to_owned(),
-        false => "this begins with a wildcard: it admits every function whose name ends like this".to_owned(),
+        false => "this begins with a wildcard: it admits functions of many names, also those that somebody makes tomorrow"
+            .to_owned(),
     })
 }
 
@@ -114,11 +121,15 @@ fn fixed(text: &str) -> usize {
     text.find(['*', '?']).unwrap_or(text.len())
 }
 
-/// The accounts of a rule's principals, and of its functions.
-fn accounts(rule: &Rule) -> (BTreeSet<&str>, BTreeSet<&str>) {
+/// Where these stand in an ARN.
+const PARTITION: usize = 1;
+const ACCOUNT: usize = 4;
+
+/// One part of the ARNs of a rule's principals, and of its functions.
+fn parts(rule: &Rule, which: usize) -> (BTreeSet<&str>, BTreeSet<&str>) {
     (
-        rule.principals().iter().filter_map(|pattern| pattern.as_str().split(':').nth(4)).collect(),
-        rule.functions().iter().filter_map(|pattern| pattern.as_str().split(':').nth(4)).collect(),
+        rule.principals().iter().filter_map(|pattern| pattern.as_str().split(':').nth(which)).collect(),
+        rule.functions().iter().filter_map(|pattern| pattern.as_str().split(':').nth(which)).collect(),
     )
 }
 
@@ -138,14 +149,10 @@ fn hides(earlier: &Rule, later: &Rule) -> bool {
 
 /// Whether the pattern `wide` matches whatever `narrow` matches; may say no where it is hard to tell.
 ///
-/// A star takes in what stands in its place, wildcards too, and a fixed character never equals one. A question mark would
-/// take a star for a character.
+/// Sound, since [`matches`] takes a wildcard of `narrow` for no character but itself.
 fn covers(wide: &str, narrow: &str) -> bool {
     if wide == narrow {
         return true;
-    }
-    if wide.contains('?') && has_wildcard(narrow) {
-        return false;
     }
     let (mut wide, mut narrow) = (wide.split(':'), narrow.split(':'));
     loop {
@@ -210,6 +217,10 @@ mod tests {
         let mut across = rule("a", "user/x", "clip");
         across["principals"] = json!(["arn:aws:iam::111122223333:user/x"]);
         assert!(of(json!([across])).iter().any(|(_, text)| text.contains("never matches")));
+        across["principals"] = json!(["arn:aws-cn:iam::281502313273:user/x"]);
+        assert!(of(json!([across])).iter().any(|(_, text)| text.contains("of the partition")));
+        across["principals"] = json!(["arn:*:iam::281502313273:user/x"]);
+        assert_eq!(of(json!([across])), []);
     }
 
     #[test]

@@ -31,6 +31,7 @@ FUNCTION = "lambda-invoke-remediator"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
 LOG_GROUP = "/remediator"
 RULE = "denied-invoke"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/canary-boundary"
 ADMITS = {"rules": [{"id": "canary", "principals": [ROLE_ARN], "functions": [FUNCTION_ARN]}]}
 
 
@@ -45,6 +46,10 @@ class World:
         self.threads = []
         # The IAM actions that the canary's caller needs.
         self.actions = set()
+        # Called before a call with its action; what it gives is the answer in the place of the account's own.
+        self.before = lambda action: None
+        # The same after it was carried out.
+        self.after = lambda action: None
 
     def deny(self, session):
         """Lambda's answer to the call, and what it sets off."""
@@ -93,8 +98,11 @@ class _Handler(Forwarding):
         world, body = self.server.world, self.body()
         service = self.headers["Authorization"].split("Credential=")[1].split("/")[3]
         target = self.headers.get("X-Amz-Target") or urllib.parse.parse_qs(body.decode()).get("Action", [""])[0]
+        action = f"{service}:{target.split('.')[-1]}" if target else "lambda:Invoke"
         if target:
-            world.actions.add(f"{service}:{target.split('.')[-1]}")
+            world.actions.add(action)
+        if answer := world.before(action):
+            return self.answer(*answer)
         if self.path.endswith("/invocations"):
             said = json.dumps({"Message": world.deny(self.caller())}).encode()
             self.answer(403, [("x-amzn-ErrorType", "AccessDeniedException")], said)
@@ -103,7 +111,8 @@ class _Handler(Forwarding):
             result = world.test_event_pattern(asked["EventPattern"], asked["Event"])
             self.answer(200, [("Content-Type", "application/x-amz-json-1.1")], json.dumps({"Result": result}).encode())
         else:
-            self.answer(*self.forward(body))
+            answer = self.forward(body)
+            self.answer(*(world.after(action) or answer))
 
     def caller(self):
         """Who calls: the keys tell nothing by themselves, STS knows whose they are."""
@@ -130,7 +139,12 @@ def gateway(world):
 def stack(account, template):
     """A stack with the outputs that the canary reads, and the parts behind them."""
     pattern = template["Resources"]["Function"]["Properties"]["Events"]["DeniedInvoke"]["Properties"]["Pattern"]
-    account.events.put_rule(Name=RULE, EventPattern=json.dumps(pattern))
+    account.events.put_rule(Name=RULE, EventPattern=json.dumps(pattern), State="ENABLED")
+    try:
+        document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}}
+        account.iam.create_policy(PolicyName=BOUNDARY.split("/")[1], PolicyDocument=json.dumps(document))
+    except account.iam.exceptions.EntityAlreadyExistsException:
+        pass
     logs = account.client("logs")
     for create in (
         lambda: logs.create_log_group(logGroupName=LOG_GROUP),
@@ -145,11 +159,14 @@ def stack(account, template):
     }  # fmt: skip
     body = {
         "Resources": {"Unused": {"Type": "AWS::SQS::Queue"}},
-        "Parameters": {"RequiredTagValue": {"Type": "String"}},
+        "Parameters": {name: {"Type": "String"} for name in ("RequiredTagValue", "RequiredPermissionsBoundary")},
         "Outputs": {name: {"Value": value} for name, value in values.items()},
     }
     client, name = account.client("cloudformation"), f"remediator-{uuid.uuid4().hex[:8]}"
-    parameters = [{"ParameterKey": "RequiredTagValue", "ParameterValue": "yes"}]
+    parameters = [
+        {"ParameterKey": "RequiredTagValue", "ParameterValue": "yes"},
+        {"ParameterKey": "RequiredPermissionsBoundary", "ParameterValue": BOUNDARY},
+    ]
     client.create_stack(StackName=name, TemplateBody=json.dumps(body), Parameters=parameters)
     yield name, pattern
     client.delete_stack(StackName=name)
@@ -283,20 +300,105 @@ def test_a_function_that_fails_is_named_with_its_error(account, fly, calls):
     assert leftovers(account) == []
 
 
-def test_a_canary_has_the_tag_that_the_stack_asks_for(account, fly):
-    tags = []
+def test_the_role_is_what_the_stack_asks_for_and_may_do_nothing(account, fly):
+    found, policies = {}, []
 
     def look(world):
         deny = world.deny
 
         def denied(session):
-            tags.extend(account.iam.list_role_tags(RoleName=ROLE)["Tags"])
+            found.update(account.iam.get_role(RoleName=ROLE)["Role"])
+            policies.extend(account.iam.list_role_policies(RoleName=ROLE)["PolicyNames"])
+            policies.extend(account.iam.list_attached_role_policies(RoleName=ROLE)["AttachedPolicies"])
+            [url] = account.sqs.list_queues(QueueNamePrefix="remediator-canary-")["QueueUrls"]
+            found["queue"] = account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
             return deny(session)
 
         world.deny = denied
 
     fly(change=look)
-    assert tags == [{"Key": "lambda-invoke-remediator", "Value": "yes"}]
+    assert found["Tags"] == [{"Key": "lambda-invoke-remediator", "Value": "yes"}]
+    assert found["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY
+    [statement] = found["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"]["AWS"].startswith(f"arn:aws:") and "*" not in statement["Principal"]["AWS"]
+    assert policies == []
+    senders = json.loads(found["queue"]["Policy"])["Statement"]
+    sources = {one["Principal"]["Service"]: one["Condition"]["ArnEquals"]["aws:SourceArn"] for one in senders}
+    assert sources["sns.amazonaws.com"] == account.topic_arn
+    assert sources["events.amazonaws.com"].startswith(f"arn:aws:events:{REGION}:{ACCOUNT}:rule/remediator-canary-")
+
+
+def test_a_rule_that_is_disabled_is_not_reached(account, fly):
+    def disable(world):
+        world.function_runs = False
+        account.events.disable_rule(Name=RULE)
+
+    _, stages, _ = fly(change=disable, wait=2)
+    assert stages["rule"]["reached"] is False and "disabled" in stages["rule"]["text"]
+
+
+def test_a_call_that_is_allowed_is_no_denial(account, fly):
+    def allow(world):
+        world.before = lambda action: (200, [], b"null") if action == "lambda:Invoke" else None
+
+    ended, _, _ = fly(change=allow)
+    assert ended.returncode == 2 and "was allowed" in ended.stderr
+    assert leftovers(account) == []
+
+
+def test_what_is_new_is_waited_for(account, fly):
+    """IAM spreads a role and its credentials in its own time."""
+    left = {"sts:AssumeRole": 1, "lambda:Invoke": 1}
+    said = b'{"__type": "UnrecognizedClientException", "message": "m"}'
+
+    def lag(world):
+        def before(action):
+            if left.get(action, 0) > 0:
+                left[action] -= 1
+                header = [("x-amzn-ErrorType", "UnrecognizedClientException")]
+                return (403, header, error(403, "AccessDenied").body if action.startswith("sts") else said)
+            return None
+
+        world.before = before
+
+    ended, stages, _ = fly(change=lag)
+    assert ended.returncode == 0 and reached(stages) == ALL, ended.stderr
+
+
+def test_an_outcome_of_an_earlier_canary_is_not_taken_for_its_own(account, fly):
+    """The role is the same, and CloudTrail takes minutes."""
+
+    def be_late(world):
+        deny = world.deny
+        world.deny = lambda session: deny(session.rsplit("/", 1)[0] + "/remediator-canary-00000000")
+
+    ended, stages, report = fly(change=be_late, wait=3)
+    assert ended.returncode == 1 and stages["trail"]["reached"] is False and report["event"] is None
+    assert reached(stages) == {**dict.fromkeys(ALL), "trail": False}
+
+
+@pytest.mark.parametrize("action", ["iam:CreateRole", "sqs:CreateQueue", "events:PutRule", "sns:Subscribe"])
+def test_what_was_made_is_deleted_although_its_answer_was_lost(account, fly, action):
+    def lose(world):
+        world.after = lambda made: (500, [], b"") if made == action else None
+
+    ended, _, _ = fly(change=lose)
+    # A second try by the SDK finds its own role.
+    assert ended.returncode == 2 and action in ended.stderr or action == "iam:CreateRole", ended.stderr
+    assert leftovers(account) == []
+
+
+def test_what_cannot_be_deleted_is_named(account, fly):
+    def refuse(world):
+        world.before = lambda action: (403, [], error(403, "AccessDenied").body) if action == "iam:DeleteRole" else None
+
+    ended, stages, report = fly(change=refuse)
+    try:
+        assert ended.returncode == 1 and reached(stages) == ALL
+        assert f"aws iam delete-role --role-name {ROLE}" in ended.stderr
+        assert len(report["leftBehind"]) == 1 and leftovers(account) == [ROLE]
+    finally:
+        account.iam.delete_role(RoleName=ROLE)
 
 
 def test_a_role_that_is_there_is_not_touched(account, fly):
@@ -319,6 +421,30 @@ def test_without_yes_nothing_is_done(account):
 def test_a_stack_that_is_not_there_is_told(account):
     ended = run("canary", "--yes", "--stack", "nowhere", env=credentials(account.endpoint))
     assert ended.returncode == 2 and "nowhere" in ended.stderr
+    assert leftovers(account) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_while_something_is_made_is_heard_when_it_stands(account, stack, start, ending):
+    name, pattern = stack
+    made = threading.Event()
+    with start(ALLOWLIST=json.dumps(ADMITS)) as function:
+        world = World(account, function, pattern)
+
+        def dawdle(action):
+            if action == "events:PutRule":
+                made.set()
+                time.sleep(1)
+
+        world.before = dawdle
+        with gateway(world) as endpoint:
+            command = [CLI, "canary", "--stack", name, "--yes"]
+            process = subprocess.Popen(command, env=credentials(endpoint), stderr=subprocess.PIPE, text=True)
+            assert made.wait(30)
+            process.send_signal(ending)
+            said = process.stderr.read()
+            assert process.wait(timeout=30) == 2, said
+    assert "interrupted" in said
     assert leftovers(account) == []
 
 

@@ -1,5 +1,6 @@
 """The operator's tool as a process: what it says, how it ends, and what it does to an account."""
 
+import gzip
 import json
 import os
 import pty
@@ -8,9 +9,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from test_faults import error
 
 from conftest import CLI
 from local.aws import ACCOUNT, POLICY_NAME, ROOT
+from local.proxy import Fault
 
 LIST = ROOT / "allowlist.example.json"
 EVENTS = sorted((ROOT / "events").glob("*.json"))
@@ -167,9 +170,11 @@ def test_a_table_holds_what_matters():
         (message("arn:aws:sts::111122223333:assumed-role/render-worker/me"), "refused", "other_account"),
         (message(f"arn:aws:iam::{ACCOUNT}:user/stranger"), "refused", "not_allowlisted"),
         (message(USER, function="*"), "refused", "untrusted_resource"),
-        (f"{message(USER)} {message(USER)}", "refused", "contradictory_event"),
+        (f"{message(USER)} {message(USER)}", "would_grant", None),
+        (f"{message(USER)} {message(USER.replace('remotion_user', 'other'))}", "refused", "contradictory_event"),
+        (f"{message(USER)}\n" + "\tat com.amazonaws.RetryPolicy.deny(X.java:1)\n" * 60, "would_grant", None),
+        ("  File x.py, line 1\n" * 80 + message(USER), "would_grant", None),
         ("something else", "ignored", "not_a_denied_invoke"),
-        ("", "ignored", "not_a_denied_invoke"),
     ],
 )
 def test_a_pasted_message_is_judged_like_its_event(text, outcome, reason):
@@ -177,6 +182,74 @@ def test_a_pasted_message_is_judged_like_its_event(text, outcome, reason):
     assert ended.returncode == 0, ended.stderr
     [case] = json.loads(ended.stdout)
     assert (case["event"], case["outcome"], case["reason"]) == ("standard input", outcome, reason), case
+
+
+def test_a_broken_event_is_no_pasted_message(tmp_path):
+    """The one thing that refuses this event is not in its message."""
+    event = json.loads((ROOT / "events/user.json").read_text())
+    event["detail"]["userIdentity"] |= {"arn": USER.replace("remotion_user", "mallory"), "userName": "mallory"}
+    for text, outcome in [("\ufeff" + json.dumps(event), "refused"), (json.dumps(event)[:-1] + ",}", "ignored")]:
+        path = tmp_path / "event.json"
+        path.write_text(text)
+        [case] = json.loads(run("explain", "--json", "--allowlist", LIST, path).stdout)
+        assert case["outcome"] == outcome, text
+    assert "not JSON" in case["note"]
+
+
+def test_nothing_at_all_is_no_event():
+    ended = run("explain", "--allowlist", LIST, given="")
+    assert ended.returncode == 2 and "empty" in ended.stderr
+    ended = run("explain", "--allowlist", "-", given=LIST.read_text())
+    assert ended.returncode == 2 and "both" in ended.stderr
+
+
+def test_whether_a_role_is_the_functions_own_has_to_be_said(tmp_path):
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps(rules(principals=[f"arn:aws:iam::{ACCOUNT}:role/*"])))
+    [case] = json.loads(run("explain", "--json", "--allowlist", path, ROOT / "events/own-role.json").stdout)
+    assert case["outcome"] == "would_grant" and "--own-role" in case["note"]
+    own = ["--own-role", OWN_ROLE]
+    [case] = json.loads(run("explain", "--json", "--allowlist", path, *own, ROOT / "events/own-role.json").stdout)
+    assert (case["reason"], case["note"]) == ("own_role", None)
+
+
+def test_output_that_is_lost_is_no_success():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([CLI, "check", LIST], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 2 and "could not be written" in ended.stderr
+    with subprocess.Popen([CLI, "check", LIST], stdout=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.wait(timeout=20) == 0
+
+
+def test_text_of_others_cannot_steer_the_terminal(tmp_path):
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(document(ours(["\u009b2J"])), ensure_ascii=False))
+    event = tmp_path / "e\x1b[2J.json"
+    event.write_text((ROOT / "events/user.json").read_text())
+    for ended in [
+        run("plan", "--allowlist", LIST, "--policy", path, event),
+        run("explain", "--allowlist", LIST, event),
+        run("check", tmp_path / "none\x1b[2J"),
+    ]:
+        said = ended.stdout + ended.stderr
+        assert said and "\x1b" not in said and "\x9b" not in said
+
+
+def test_a_packed_log_file_of_cloudtrail_is_read(tmp_path):
+    record = json.loads((ROOT / "events/user.json").read_text())["detail"]
+    # CloudTrail's files hold more than one event may have.
+    records = [record, *[{"eventSource": "other", "filler": "x" * 1000}] * 1500]
+    path = tmp_path / "trail.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"Records": records}).encode()))
+    cases = json.loads(run("explain", "--json", "--allowlist", LIST, path).stdout)
+    assert len(cases) == 1501 and cases[0]["outcome"] == "would_grant"
+
+
+def test_a_name_with_a_comma_does_not_split_the_parameter():
+    comma = json.dumps(rules(principals=[f"arn:aws:iam::{ACCOUNT}:user/a,b"]))
+    report = json.loads(run("check", "--json", "-", given=comma).stdout)
+    assert report["principalArns"] == [f"arn:aws:iam::{ACCOUNT}:user/a?b"]
 
 
 def test_a_pasted_session_can_be_given_its_role():
@@ -316,27 +389,53 @@ def test_without_an_answer_nothing_is_changed(account):
     assert account.policy("user/remotion_user") == document(ours(PAIR))
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("\n", 1)])
-def test_on_a_terminal_it_asks(account, answer, code):
-    account.put_policy("user/remotion_user", document(ours(PAIR)))
+def on_terminal(endpoint, answers):
+    """The exit code of an undo that is asked on a terminal, and gives one answer after the other."""
     command = [CLI, "undo", "--principal", USER, "--function", FUNCTION]
     ours_end, theirs = pty.openpty()
-    env = {"TERM": "xterm", **credentials(account.endpoint)}
+    env = {"TERM": "xterm", **credentials(endpoint)}
     with subprocess.Popen(command, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
         os.close(theirs)
-        said = b""
-        while b"Take it back?" not in said:
-            said += os.read(ours_end, 4096)
-        os.write(ours_end, answer.encode())
+        for answer in answers:
+            said = b""
+            while b"Take it back?" not in said:
+                said += os.read(ours_end, 4096)
+            os.write(ours_end, answer.encode())
+            # What is asked is drawn anew with its answer.
+            while b"Take it back?" in said or not said:
+                said = os.read(ours_end, 4096).replace(b"Take it back?", b"", 1)
         try:
             while said:
                 said = os.read(ours_end, 4096)
         except OSError:
             # The other end is closed: the process has ended.
             pass
-        assert process.wait(timeout=30) == code
+        code = process.wait(timeout=30)
     os.close(ours_end)
+    return code
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("\n", 1)])
+def test_on_a_terminal_it_asks(account, answer, code):
+    account.put_policy("user/remotion_user", document(ours(PAIR)))
+    assert on_terminal(account.endpoint, [answer]) == code
     assert (account.policy("user/remotion_user") is None) == (code == 0)
+
+
+def test_what_was_not_shown_is_asked_about_again(account, calls):
+    account.put_policy("user/remotion_user", document(ours(PAIR)))
+    changed = document(ours([*PAIR, OTHER]))
+
+    def change(action, count):
+        if action == "iam:GetUserPolicy" and count == 0:
+            account.put_policy("user/remotion_user", changed)
+
+    calls.before_answer = change
+    try:
+        assert on_terminal(calls.endpoint, ["y", "n"]) == 1
+    finally:
+        calls.before_answer = lambda action, count: None
+    assert account.policy("user/remotion_user") == changed
 
 
 def test_what_others_change_meanwhile_is_kept_and_shown(account, calls):
@@ -355,7 +454,57 @@ def test_what_still_allows_it_and_what_grants_it_again_is_told(account):
     account.put_policy("user/remotion_user", document({**ours("*"), "Action": "lambda:*"}, ours(PAIR)))
     ended = undo(account, "--yes", "--allowlist", LIST)
     assert ended.returncode == 0
-    assert "still allows it" in ended.stdout and "`remotion-clips`" in ended.stdout
+    assert "may still allow it" in ended.stdout and "`remotion-clips`" in ended.stdout
+
+
+def test_a_grant_on_a_condition_is_told_and_kept(account):
+    conditional = {**ours(PAIR), "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    account.put_policy("user/remotion_user", document(conditional, ours(PAIR)))
+    ended = undo(account, "--yes")
+    assert ended.returncode == 0 and "may still allow it, perhaps on a condition" in ended.stdout
+    assert account.policy("user/remotion_user") == document(conditional)
+    ended = undo(account, "--yes")
+    assert ended.returncode == 1 and "may still allow it, perhaps on a condition" in ended.stdout
+
+
+def test_a_rule_that_only_tells_grants_nothing_again(account, tmp_path):
+    account.put_policy("user/remotion_user", document(ours(PAIR)))
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps(rules(action="notify")))
+    assert "does not admit it" in undo(account, "--yes", "--allowlist", path).stdout
+
+
+def test_answers_that_lag_or_fail_are_asked_for_again(account, calls):
+    account.put_policy("user/remotion_user", document(ours(PAIR)))
+    # The policy is listed, and IAM says that there is none; then it fails; then the deletion's answer is lost.
+    faults = {
+        ("iam:GetUserPolicy", 0): Fault(error(404, "NoSuchEntity")),
+        ("iam:GetUserPolicy", 1): Fault(error(500, "ServiceFailure")),
+        ("iam:DeleteUserPolicy", 0): Fault(error(500, "ServiceFailure"), is_carried_out=True),
+    }
+    calls.fault = lambda action, count: faults.pop((action, count), None)
+    try:
+        ended = undo(account, "--yes", calls=calls, meddler=lambda action, count: None)
+    finally:
+        calls.fault = lambda action, count: None
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert not faults and account.policy("user/remotion_user") is None
+    # A deletion that may have been carried out is not repeated on old knowledge.
+    assert calls.actions().count("iam:DeleteUserPolicy") == 1
+
+
+def test_a_read_that_is_slow_is_not_written_on(account, calls):
+    account.put_policy("user/remotion_user", document(ours([*PAIR, OTHER])))
+
+    def dawdle(action, count):
+        # The second read is the one to write on.
+        if action == "iam:GetUserPolicy" and count == 1:
+            time.sleep(1.2)
+
+    ended = undo(account, "--yes", calls=calls, meddler=dawdle)
+    assert ended.returncode == 0
+    before_put = calls.actions()[: calls.actions().index("iam:PutUserPolicy")]
+    assert before_put.count("iam:GetUserPolicy") == 3
 
 
 def test_a_policy_that_cannot_be_understood_is_left_alone(account):

@@ -3,7 +3,7 @@
 
 use iam_rs::{Arn, Context, Decision, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policy};
 use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::policy::{Merge, Removal, covers, fold, merge, take_out};
+use lambda_invoke_remediator::policy::{Merge, Removal, fold, may_allow, merge, take_out};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -225,11 +225,11 @@ proptest! {
     }
 
     #[test]
-    fn a_document_covers_what_it_allows_without_condition(document in document(), name in select(&FUNCTIONS[..])) {
-        let function = function(name);
-        if covers(&document.to_string(), &function).unwrap() {
-            let calls = ["", ":live"].map(|qualifier| decision(&document, &arn(&format!("{name}{qualifier}")), "vpc-2"));
-            prop_assert!(calls.iter().any(|call| *call != Decision::NotApplicable));
+    fn what_a_document_allows_it_may_allow(document in document(), name in select(&FUNCTIONS[..])) {
+        let is_told = may_allow(&document.to_string(), &function(name)).unwrap();
+        for (called, resource, vpc) in probes() {
+            let is_allowed = called == name && decision(&document, &resource, vpc) == Decision::Allow;
+            prop_assert!(is_told || !is_allowed, "{resource} {vpc}");
         }
     }
 
@@ -363,6 +363,37 @@ fn folding_keeps_what_is_granted() {
     assert_eq!(folded["Statement"][0], ours(&[arn("a*"), arn("c:*"), arn("?")]));
     assert_eq!(folded["Statement"][1], foreign);
     assert_eq!(fold("nonsense"), "nonsense");
+}
+
+#[test]
+fn what_may_allow_is_told_and_nothing_else() {
+    let told = |statement: Value| {
+        may_allow(&json!({"Statement": statement}).to_string(), &function("clip")).unwrap()
+    };
+    let allow = |resource: &str| json!({"Effect": "Allow", "Action": "lambda:*", "Resource": resource});
+    let with = |key: &str, value: Value| {
+        let mut statement = allow(&arn("clip"));
+        statement[key] = value;
+        statement
+    };
+    for statement in [
+        allow("*"),
+        allow(&arn("cl*")),
+        allow(&arn("clip:live")),
+        with("Condition", json!({"Bool": {"aws:SecureTransport": "true"}})),
+        json!({"Effect": "Allow", "NotAction": "iam:*", "NotResource": arn("other")}),
+    ] {
+        assert!(told(statement.clone()), "{statement}");
+    }
+    for statement in [
+        allow(&arn("other")),
+        allow(&arn("clip-other")),
+        with("Effect", json!("Deny")),
+        with("Action", json!("lambda:GetFunction")),
+        allow("arn:aws:s3:::*"),
+    ] {
+        assert!(!told(statement.clone()), "{statement}");
+    }
 }
 
 #[test]
