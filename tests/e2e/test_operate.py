@@ -296,6 +296,8 @@ def test_a_parameter_of_another_type_is_left_alone(make, account, parameter, tmp
 def test_the_parameter_is_the_stacks(make, account, outputs, tmp_path):
     arguments = ["allowlist", f"ALLOWLIST={a_list(tmp_path)}", "YES=1"]
     assert outputs["AllowlistParameter"] == PARAMETER
+    # Other tests put one there, too.
+    account.ssm.delete_parameters(Names=[PARAMETER])
     assert f"{PARAMETER} is version 1 now" in make(*arguments).stdout
     account.ssm.delete_parameters(Names=[PARAMETER])
     # Before there is a stack: the one that `make deploy` offers.
