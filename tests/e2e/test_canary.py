@@ -30,7 +30,7 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 FUNCTION = "lambda-invoke-remediator"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
 LOG_GROUP = "/remediator"
-RULE = "denied-invoke"
+RULE = "rule-of-the-stack"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/canary-boundary"
 ADMITS = {"rules": [{"id": "canary", "principals": [ROLE_ARN], "functions": [FUNCTION_ARN]}]}
 

@@ -140,7 +140,7 @@ def test_help_has_one_line_for_each_target():
     # A name with a hyphen is a part of another target, and nobody's to call.
     assert {name for name in phony if "-" not in name} == set(described)
     assert set(TARGETS) < set(described)
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True)
     lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
     assert {name: text for name, text in lines} == described
     assert len(lines) == len(described)
