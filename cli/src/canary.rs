@@ -5,6 +5,7 @@
 //! is between. Everything is deleted again, whatever happens, also after Ctrl-C.
 
 use crate::args::Canary;
+use crate::function_log::FunctionLog;
 use crate::interrupts::Interrupts;
 use crate::output::{err, out};
 use crate::problem::Problem;
@@ -25,7 +26,7 @@ use lambda_invoke_remediator::text::one_line;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// How long IAM may take to let a new role be used.
 const SPREADS: Duration = Duration::from_secs(90);
@@ -35,8 +36,6 @@ const LONG_POLL: Duration = Duration::from_secs(5);
 ///
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
 const RETRIES: Duration = Duration::from_secs(200);
-/// How far this machine's clock may be ahead. What is found earlier is told from the canary's own by its event.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
 /// How long after the outcome its notice may take.
 const NOTICE: Duration = Duration::from_secs(60);
 
@@ -99,10 +98,10 @@ async fn fly(
     let mut seen = Seen::new(role, trails);
     let watch = async {
         let credentials = site.assume(&seen.role, &name).await?;
-        let since = SystemTime::now() - CLOCKS_DIFFER;
+        let log = FunctionLog::of(&site.config, site.stack.output("LogGroupName")?, &seen.role).await?;
         seen.message = Some(site.be_denied(credentials).await?);
         say("the call was denied; from here on everything takes its time");
-        Listener { site, queue: &queue, since, wait: Duration::from_secs(args.wait) }.listen(&mut seen).await
+        Listener { site, queue: &queue, log, wait: Duration::from_secs(args.wait) }.listen(&mut seen).await
     };
     tokio::select! {
         watched = watch => watched?,
@@ -232,7 +231,7 @@ struct Seen {
 struct Listener<'a> {
     site: &'a Site,
     queue: &'a Queue,
-    since: SystemTime,
+    log: FunctionLog,
     wait: Duration,
 }
 
@@ -305,19 +304,8 @@ impl Listener<'_> {
         if seen.outcome.is_some() || seen.event.is_none() {
             return Ok(false);
         }
-        let logs = aws_sdk_cloudwatchlogs::Client::new(&self.site.config);
-        let since = self.since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let call = logs
-            .filter_log_events()
-            .log_group_name(self.site.stack.output("LogGroupName")?)
-            .start_time(i64::try_from(since).unwrap_or(0))
-            .filter_pattern(format!("\"{}\"", seen.role));
-        let pages = call.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
-        let pages = pages.map_err(|error| Problem::of_call("logs:FilterLogEvents", &error))?;
         let had_error = seen.error.is_some();
-        let lines = pages.into_iter().flat_map(|page| page.events.unwrap_or_default());
-        for line in lines.filter_map(|line| line.message) {
-            let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
+        for line in self.log.lines().await? {
             let text = |key: &str| line.get(key).and_then(Value::as_str);
             if text("message") == Some("outcome") && seen.is_of_the_call(&line) {
                 seen.outcome = Some(line);

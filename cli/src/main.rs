@@ -11,6 +11,7 @@ mod check;
 mod diff;
 mod events;
 mod explain;
+mod function_log;
 mod interrupts;
 mod output;
 mod pasted;

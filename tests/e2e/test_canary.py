@@ -300,6 +300,18 @@ def test_a_function_that_fails_is_named_with_its_error(account, fly, calls):
     assert leftovers(account) == []
 
 
+def test_an_error_of_an_earlier_canary_is_not_taken_for_its_own(account, fly):
+    line = {"level": "ERROR", "message": "x", "code": "IamAccessDenied", "error": f"not allowed for {ROLE_ARN}"}
+    event = {"timestamp": int(time.time() * 1000), "message": json.dumps(line)}
+
+    def leave(world):
+        world.function_runs = False
+        world.logs.put_log_events(logGroupName=LOG_GROUP, logStreamName="one", logEvents=[event])
+
+    _, stages, _ = fly(change=leave, wait=2)
+    assert stages["function"]["reached"] is False and "its log says nothing" in stages["function"]["text"]
+
+
 def test_the_role_is_what_the_stack_asks_for_and_may_do_nothing(account, fly):
     found, policies = {}, []
 
