@@ -7,6 +7,7 @@
 use crate::arn::{FunctionArn, is_account, is_partition};
 use crate::pattern;
 use crate::principal::Principal;
+use crate::rule_index::RuleIndex;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -19,6 +20,9 @@ pub struct Allowlist {
     /// The rules, in order: the first that matches decides.
     #[cfg_attr(test, schemars(length(min = 1)))]
     rules: Vec<Rule>,
+    /// What is found in them without asking all.
+    #[serde(skip)]
+    index: RuleIndex,
 }
 
 /// One rule: it matches when one of its principals and one of its functions match.
@@ -121,7 +125,7 @@ impl Allowlist {
     /// Reads a document.
     pub fn parse(text: &str) -> Result<Self, AllowlistError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let list: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let mut list: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
             // A key may be the empty text.
             let place = if ["", "."].contains(&path.as_str()) { "the document".to_owned() } else { path };
@@ -130,6 +134,10 @@ impl Allowlist {
         deserializer.end().map_err(|error| AllowlistError::of_json("after the document", &error))?;
         check_forms(text)?;
         list.check()?;
+        for (place, rule) in list.rules.iter().enumerate() {
+            let principals = rule.principals.iter().map(PrincipalPattern::as_str);
+            list.index.add(place, principals, rule.functions.iter().map(FunctionPattern::as_str));
+        }
         Ok(list)
     }
 
@@ -163,7 +171,10 @@ impl Allowlist {
     /// The rule that decides on `principal` and `function`, if there is one.
     pub fn rule_for(&self, principal: &Principal, function: &FunctionArn) -> Option<&Rule> {
         let principal = principal.to_string();
-        self.rules.iter().find(|rule| rule.clause(&principal, function).is_some())
+        let places = self.index.candidates(&principal, function.as_str());
+        places
+            .filter_map(|place| self.rules.get(place))
+            .find(|rule| rule.clause(&principal, function).is_some())
     }
 
     /// The rules, in the order in which they are asked.
@@ -351,8 +362,14 @@ fn is_pattern_label(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
     use serde_json::json;
 
+    /// The first ones are names, too.
+    const PRINCIPALS: [&str; 7] = ["user/a", "user/b", "role/a", "user/x/a", "user/*", "user/?", "role/a*"];
+    const FUNCTIONS: [&str; 6] = ["a", "b", "ab", "a*", "?", "*b"];
     const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
     const FUNCTION: &str = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter";
 
@@ -424,6 +441,31 @@ mod tests {
         let rule =
             list.rule_for(&Principal::parse(USER).unwrap(), &FunctionArn::parse(FUNCTION).unwrap()).unwrap();
         assert_eq!((rule.id(), rule.action()), ("two", RuleAction::Notify));
+    }
+
+    proptest! {
+        /// The rule that is found is the one that asking each in turn finds.
+        #[test]
+        fn the_index_leaves_out_nothing(
+            rules in vec((vec(select(&PRINCIPALS[..]), 1..3), vec(select(&FUNCTIONS[..]), 1..3)), 1..8),
+            caller in select(&PRINCIPALS[..4]),
+            called in select(&FUNCTIONS[..3]),
+        ) {
+            let rules: Vec<Value> = rules
+                .iter()
+                .enumerate()
+                .map(|(id, (principals, functions))| json!({
+                    "id": id.to_string(),
+                    "principals": principals.iter().map(|name| format!("arn:aws:iam::281502313273:{name}")).collect::<Vec<_>>(),
+                    "functions": functions.iter().map(|name| format!("arn:aws:lambda:us-east-1:281502313273:function:{name}")).collect::<Vec<_>>(),
+                }))
+                .collect();
+            let list = Allowlist::parse(&json!({"rules": rules}).to_string()).unwrap();
+            let principal = Principal::parse(&format!("arn:aws:iam::281502313273:{caller}")).unwrap();
+            let function = FunctionArn::new("aws", "us-east-1", "281502313273", called).unwrap();
+            let in_turn = list.rules.iter().find(|rule| rule.clause_for(&principal, &function).is_some());
+            prop_assert_eq!(list.rule_for(&principal, &function).map(Rule::id), in_turn.map(Rule::id));
+        }
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub mod policy;
 pub mod principal;
 pub mod refusal;
 pub mod repeats;
+mod rule_index;
 pub mod sdk_error;
 pub mod text;
 pub mod told;
