@@ -2,11 +2,12 @@
 
 use crate::problem::Problem;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_iam::error::DisplayErrorContext;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use lambda_invoke_remediator::inline_policies::{Failure, IamError};
+use std::error::Error;
 use std::time::Duration;
 
 /// A person waits.
@@ -29,19 +30,22 @@ pub(crate) async fn config() -> Result<SdkConfig, Problem> {
         .load()
         .await;
     let provider = config.credentials_provider();
-    let credentials = match &provider {
-        Some(provider) => provider.provide_credentials().await.map(drop).map_err(|error| {
-            let error = DisplayErrorContext(error);
-            Problem::new(format!(
-                "there are no AWS credentials (set AWS_PROFILE, or log in with `aws sso login`): {error}"
-            ))
-        }),
-        None => {
-            Err(Problem::new("there are no AWS credentials: set AWS_PROFILE, or log in with `aws sso login`"))
+    let none =
+        || Problem::new("there are no AWS credentials: set AWS_PROFILE, or log in with `aws sso login`");
+    let provided = provider.as_ref().ok_or_else(none)?.provide_credentials().await;
+    match provided {
+        Ok(_) => Ok(config),
+        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(none()),
+        Err(error) => {
+            let mut text = format!("the AWS credentials cannot be had: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                text.push_str(&format!(": {cause}"));
+                source = cause.source();
+            }
+            Err(Problem::new(text))
         }
-    };
-    credentials?;
-    Ok(config)
+    }
 }
 
 /// A call to IAM that did not answer what was asked.

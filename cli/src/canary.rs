@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &Canary) -> Result<ExitCode, Problem> {
     if !args.yes {
         return Err(Problem::new(format!(
             "nothing was done. The canary makes the role `{}`, a queue, a rule and a subscription in your account, makes one call \
-             with that role that is to be denied, and deletes them again. --yes does it",
+             with that role that is to be denied, and deletes them again. --yes does it (YES=1 with make)",
             args.role
         )));
     }
