@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from itertools import compress, product
 
 import pytest
@@ -190,6 +191,12 @@ def test_the_function_is_built_and_run_for_al2023_with_json_logs(template, trans
     assert properties["Runtime"] == "provided.al2023"
     assert properties["LoggingConfig"]["LogFormat"] == "JSON"
     assert template["Parameters"]["Architecture"]["Default"] == "arm64"
+
+
+def test_a_panic_can_be_reported():
+    """cargo-lambda builds with `abort` whatever does not say otherwise, and then nobody is told of a panic."""
+    profile = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]["release"]
+    assert profile["panic"] == "unwind"
 
 
 def test_one_policy_name(account):
