@@ -267,6 +267,17 @@ def trail(account):
     client.delete_trail(Name=name)
 
 
+def test_a_trail_of_other_data_events_is_not_taken_for_one(account, fly, trail):
+    fields = [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
+    ]
+    selectors = [{"Name": "x", "FieldSelectors": fields}]
+    account.client("cloudtrail").put_event_selectors(TrailName=trail.split("/")[1], AdvancedEventSelectors=selectors)
+    _, stages, _ = fly(change=lambda world: setattr(world, "records", False), wait=1)
+    assert "no trail of this region" in stages["trail"]["text"]
+
+
 def test_a_trail_that_should_have_recorded_it_is_named(account, fly, trail):
     def be_silent(world):
         world.records = False
@@ -398,6 +409,41 @@ def test_what_was_made_is_deleted_although_its_answer_was_lost(account, fly, act
     # A second try by the SDK finds its own role.
     assert ended.returncode == 2 and action in ended.stderr or action == "iam:CreateRole", ended.stderr
     assert leftovers(account) == []
+
+
+def test_a_policy_that_comes_back_is_deleted_once_more(account, fly):
+    """The function may be watching its grant while the role is deleted."""
+    left = [1]
+
+    def conflict(world):
+        def before(action):
+            if action == "iam:DeleteRole" and left:
+                left.pop()
+                return (409, [], error(409, "DeleteConflict").body)
+            return None
+
+        world.before = before
+
+    ended, stages, _ = fly(change=conflict)
+    assert ended.returncode == 0 and reached(stages) == ALL and not left
+    assert leftovers(account) == []
+
+
+def test_a_notice_that_does_not_arrive_is_told(account, fly):
+    def unsubscribe(world):
+        deny = world.deny
+
+        def denied(session):
+            for item in account.sns.list_subscriptions_by_topic(TopicArn=account.topic_arn)["Subscriptions"]:
+                if "remediator-canary" in item["Endpoint"]:
+                    account.sns.unsubscribe(SubscriptionArn=item["SubscriptionArn"])
+            return deny(session)
+
+        world.deny = denied
+
+    ended, stages, _ = fly(change=unsubscribe, wait=3)
+    assert ended.returncode == 1 and reached(stages) == {**ALL, "topic": False}
+    assert "did not arrive" in stages["topic"]["text"]
 
 
 def test_what_cannot_be_deleted_is_named(account, fly):
