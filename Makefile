@@ -86,10 +86,10 @@ lint-template: $(READY) $(CHECKOV)/.ready
 validate: $(DEPLOY_VENV)/.ready ## Check the template with the SAM CLI, which is set up for it
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(DEPLOY_VENV)/bin/sam validate --lint --template template.yaml
 
-# Apart from the other tools, whose versions it does not get along with.
-$(CHECKOV)/.ready: requirements-checkov.txt
-	$(PYTHON) -m venv $(CHECKOV)
-	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+# Each apart from the other tools, whose versions they do not get along with.
+.venv-%/.ready: requirements-%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	touch $@
 
 deny: ## Check the dependencies: licences, sources, duplicates, known vulnerabilities (DENY=... for some of them)

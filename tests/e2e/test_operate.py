@@ -146,6 +146,17 @@ def test_help_has_one_line_for_each_target():
     assert len(lines) == len(described)
 
 
+def test_every_target_knows_how_to_get_what_it_needs(tmp_path):
+    """In a folder in which nothing has been set up yet: make says so where it has no rule for something."""
+    for path in [ROOT / "Makefile", *ROOT.glob("requirements*.txt")]:
+        (tmp_path / path.name).write_text(path.read_text())
+    phony, _ = makefile_targets()
+    for target in phony:
+        command = ["make", "--no-print-directory", "--dry-run", target, "PRINCIPAL=x", "FUNCTION=x"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{target}: {done.stderr}"
+
+
 # -- what stops it ------------------------------------------------------------------------------------------------------
 
 ASKING_AWS = [["allowlist", "ALLOWLIST=allowlist.example.json", "YES=1"], ["logs"], ["redrive", "YES=1"]]
