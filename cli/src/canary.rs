@@ -7,7 +7,7 @@
 use crate::args::Canary;
 use crate::function_log::FunctionLog;
 use crate::interrupts::Interrupts;
-use crate::output::{err, out};
+use crate::output::{Harmless, err, out};
 use crate::problem::Problem;
 use crate::stack::Stack;
 use crate::throwaway::{Queue, RoleSpec, Workshop};
@@ -99,8 +99,11 @@ async fn fly(
     let watch = async {
         let credentials = site.assume(&seen.role, &name).await?;
         let log = FunctionLog::of(&site.config, site.stack.output("LogGroupName")?, &seen.role).await?;
-        seen.message = Some(site.be_denied(credentials).await?);
-        say("the call was denied; from here on everything takes its time");
+        let message = site.be_denied(credentials).await?;
+        say(&format!(
+            "the call was denied, and from here on everything takes its time: {}",
+            Harmless(&message)
+        ));
         Listener { site, queue: &queue, log, wait: Duration::from_secs(args.wait) }.listen(&mut seen).await
     };
     tokio::select! {
@@ -217,7 +220,6 @@ impl Site {
 struct Seen {
     role: Principal,
     trails: String,
-    message: Option<String>,
     event: Option<Value>,
     is_matched: Option<bool>,
     outcome: Option<Value>,
@@ -351,7 +353,6 @@ impl Seen {
         Self {
             role,
             trails,
-            message: None,
             event: None,
             is_matched: None,
             outcome: None,

@@ -117,9 +117,13 @@ fn from_bytes(name: &str, bytes: &[u8], role: Option<&Principal>) -> Vec<Event> 
     }
 }
 
-/// The records of a log file, each as its text: the limits on an event are those of one record.
+/// The records of a log file, each as its text: the limits on an event are those of one record. What has a `detail` is an
+/// event to the function, whatever else it holds.
 fn records(text: &str) -> Option<Vec<&RawValue>> {
     let fields: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    if fields.contains_key("detail") {
+        return None;
+    }
     serde_json::from_str(fields.get("Records")?.get()).ok()
 }
 
@@ -201,6 +205,7 @@ mod tests {
             "{}",
             "null",
             r#"{"Records":1}"#,
+            r#"{"Records":[],"detail":{}}"#,
             "\"x\"",
         ] {
             let [event] = &read(text)[..] else { panic!("{text}") };

@@ -110,14 +110,13 @@ impl Eraser<'_> {
         })
     }
 
-    fn say_what_still_allows(&self, document: &str) -> Result<bool, Problem> {
-        let may_allow = policy::may_allow(document, &self.undo.function).map_err(Problem::new)?;
-        if may_allow {
+    fn say_what_still_allows(&self, document: &str) -> Result<(), Problem> {
+        if policy::may_allow(document, &self.undo.function).map_err(Problem::new)? {
             out!(
                 "Another statement of the policy may still allow it, perhaps on a condition; that is not touched."
             );
         }
-        Ok(may_allow)
+        Ok(())
     }
 
     /// Takes out what was `shown`, and stops where the policy says something else by then.
