@@ -7,6 +7,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 CHECKOV := .venv-checkov
 DEPLOY_VENV := .venv-deploy
+BENCH_VENV := .venv-bench
 EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
@@ -150,4 +151,4 @@ expected: ## Write what becomes of events/ and the schemas anew; look at the dif
 	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet
 
 clean: ## Remove all that was built or set up
-	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) .pytest_cache .aws-sam
+	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) $(BENCH_VENV) .pytest_cache .aws-sam
