@@ -5,6 +5,7 @@
 use crate::allowlist::{Allowlist, AllowlistError};
 use crate::config::{AllowlistLocation, SsmParameter};
 use crate::sdk_error::explain;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
@@ -57,12 +58,14 @@ pub enum AllowlistUnreadable {
 
 impl AllowlistSource {
     /// Knows where the list is; reads nothing yet.
-    pub fn new(location: &AllowlistLocation, client: &aws_sdk_ssm::Client) -> Self {
+    pub fn new(location: &AllowlistLocation, client: &impl Deref<Target = aws_sdk_ssm::Client>) -> Self {
         Self(match location {
             AllowlistLocation::Inline(list) => Source::Inline(Arc::new(list.clone())),
-            AllowlistLocation::Ssm(parameter) => {
-                Source::Ssm { client: client.clone(), parameter: parameter.clone(), last: Mutex::new(None) }
-            }
+            AllowlistLocation::Ssm(parameter) => Source::Ssm {
+                client: (**client).clone(),
+                parameter: parameter.clone(),
+                last: Mutex::new(None),
+            },
         })
     }
 

@@ -3,15 +3,19 @@
 //! Standard variables such as `AWS_REGION` and `AWS_ENDPOINT_URL` keep their meaning.
 
 use crate::config::{AllowlistLocation, Config};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use crate::https::Https;
+use crate::sdk_variables;
+use aws_sdk_iam::config::BehaviorVersion;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use std::sync::LazyLock;
 use std::time::Duration;
+use tokio::task::yield_now;
 
 /// A hung call is given up and tried again well before Lambda would end the function, whose timeout is 60 seconds in
 /// template.yaml. Where several calls hang one after the other, the handler ends it in time and says in which step.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The cold start reads the allowlist, and Lambda gives it ten seconds.
@@ -21,46 +25,59 @@ const SSM_TIMEOUT: Duration = Duration::from_secs(6);
 /// Throttling and 5xx are tried again at once; what lasts longer is Lambda's to retry, minutes later.
 const ATTEMPTS: u32 = 3;
 
+/// A client that is made when it is first asked for.
+pub type Lazy<Client> = LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>;
+
 /// A client for each service that is called.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Clients {
     /// IAM, a global service.
     pub iam: aws_sdk_iam::Client,
     /// SNS, in the topic's region.
     pub sns: aws_sdk_sns::Client,
-    /// SSM, in the parameter's region, if the allowlist is there.
-    pub ssm: aws_sdk_ssm::Client,
+    /// SSM, in the parameter's region. Not made if the allowlist is not there, since making it is a tenth of the cold start.
+    pub ssm: Lazy<aws_sdk_ssm::Client>,
 }
 
 impl Clients {
-    /// Builds them all; nothing is called yet.
-    pub async fn new(config: &Config) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+    /// Builds them; nothing is connected yet.
+    pub fn new(config: &Config, https: &Https) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let ssm_timeouts = timeouts.to_builder().operation_timeout(SSM_TIMEOUT).build();
-        let shared = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+        let shared = sdk_variables::read(|name| std::env::var(name).ok())
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(https.client())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .load()
-            .await;
+            .build();
+        let iam = aws_sdk_iam::Client::new(&shared);
+        let sns = aws_sdk_sns::Client::new(&in_region(&shared, Some(config.topic.region.clone())));
         let ssm_region = match &config.allowlist {
             AllowlistLocation::Ssm(parameter) => parameter.region.clone(),
             AllowlistLocation::Inline(_) => None,
         };
-        Self {
-            iam: aws_sdk_iam::Client::new(&shared),
-            sns: aws_sdk_sns::Client::new(&in_region(&shared, Some(config.topic.region.clone()))),
-            ssm: aws_sdk_ssm::Client::new(
-                &in_region(&shared, ssm_region).into_builder().timeout_config(ssm_timeouts).build(),
-            ),
-        }
+        let ssm = move || {
+            let config = in_region(&shared, ssm_region).into_builder();
+            let timeouts = TimeoutConfig::builder()
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(SSM_TIMEOUT)
+                .build();
+            aws_sdk_ssm::Client::new(&config.timeout_config(timeouts).build())
+        };
+        Self { iam, sns, ssm: LazyLock::new(Box::new(ssm)) }
+    }
+
+    /// Begins to connect to IAM and SNS. Nothing is called, and whatever fails will fail again, and be told, when it is needed.
+    pub async fn connect_ahead(&self, https: &Https) {
+        let iam = self.iam.get_user_policy().user_name("-").policy_name("-").customize();
+        drop(iam.interceptor(https.connect_only()).send().await);
+        // While the one waits for its peer, the other is prepared.
+        yield_now().await;
+        let sns = self.sns.publish().message("-").customize();
+        drop(sns.interceptor(https.connect_only()).send().await);
+        yield_now().await;
     }
 }
 

@@ -2,13 +2,14 @@
 
 use lambda_invoke_remediator::log::{self, Handling};
 use lambda_invoke_remediator::{clients::Clients, config::Config, event::Payload, handler::Remediator};
-use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lambda_invoke_remediator::{https::Https, subscriber};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    tracing::init_default_subscriber();
+    subscriber::init(|name| std::env::var(name).ok());
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -20,9 +21,13 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let config = Config::read(|name| std::env::var(name).ok())?;
-    let clients = Clients::new(&config).await;
+    let https = Https::new()?;
+    let clients = Clients::new(&config, &https);
+    clients.connect_ahead(&https).await;
     let remediator = &Remediator::new(config, clients);
     remediator.start().await?;
+    // Lambda gives the init phase more of a processor than a small function has afterwards.
+    https.connected().await;
     let handle = |event: LambdaEvent<Payload>| async move {
         let began = Instant::now();
         let request_id = event.context.request_id.clone();

@@ -13,7 +13,7 @@ use aws_sdk_ssm::operation::get_parameter::{GetParameterError, GetParameterOutpu
 use aws_sdk_ssm::types::Parameter;
 use aws_smithy_mocks::{MockResponse, RuleMode, mock, mock_client};
 use aws_smithy_types::error::ErrorMetadata;
-use lambda_invoke_remediator::clients::Clients;
+use lambda_invoke_remediator::clients::{Clients, Lazy};
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::event::Payload;
 use lambda_invoke_remediator::handler::{HandlerError, Remediator};
@@ -285,7 +285,7 @@ impl FakeAws {
         mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&publish])
     }
 
-    fn ssm(&self) -> aws_sdk_ssm::Client {
+    fn ssm(&self) -> Lazy<aws_sdk_ssm::Client> {
         let state = Arc::clone(&self.0);
         let get = mock!(aws_sdk_ssm::Client::get_parameter).then_compute_response(move |input| {
             let mut state = state.lock().unwrap();
@@ -296,7 +296,8 @@ impl FakeAws {
             let parameter = Parameter::builder().set_value(state.parameter.clone()).build();
             MockResponse::Output(GetParameterOutput::builder().parameter(parameter).build())
         });
-        mock_client!(aws_sdk_ssm, RuleMode::MatchAny, [&get])
+        let client = mock_client!(aws_sdk_ssm, RuleMode::MatchAny, [&get]);
+        Lazy::new(Box::new(|| client))
     }
 }
 

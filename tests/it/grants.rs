@@ -5,6 +5,7 @@ use lambda_invoke_remediator::allowlist_source::{AllowlistSource, MAX_AGE};
 use lambda_invoke_remediator::clients::Clients;
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::handler::HandlerError;
+use lambda_invoke_remediator::https::Https;
 use lambda_invoke_remediator::outcome::Outcome;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
@@ -371,7 +372,7 @@ async fn sns_and_ssm_are_called_where_their_arns_say() {
         .into_iter()
         .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
     });
-    let clients = Clients::new(&config.unwrap()).await;
+    let clients = Clients::new(&config.unwrap(), &Https::new().unwrap());
     assert_eq!(clients.sns.config().region().unwrap().as_ref(), "eu-central-1");
     assert_eq!(clients.ssm.config().region().unwrap().as_ref(), "eu-west-1");
 }

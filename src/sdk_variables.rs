@@ -1,0 +1,126 @@
+//! The standard variables of AWS's SDKs, as far as a Lambda function has them: credentials, region and endpoints.
+//!
+//! Nothing else is asked: no profile, no instance metadata, no container or web identity. Lambda gives a function its role's
+//! credentials in variables, and what it does not give is no reason to look for others.
+//!
+//! See <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use aws_types::sdk_config::Builder;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+/// How a variable is read.
+pub(crate) type Get = fn(&str) -> Option<String>;
+
+/// What the variables say.
+pub(crate) fn read(get: Get) -> Builder {
+    let mut config = SdkConfig::builder().service_config(Endpoints(get));
+    config
+        .set_credentials_provider(credentials(get))
+        .set_region(set("AWS_REGION", get).or_else(|| set("AWS_DEFAULT_REGION", get)).map(Region::new))
+        .set_endpoint_url(endpoint("AWS_ENDPOINT_URL", get))
+        .set_use_fips(is_true("AWS_USE_FIPS_ENDPOINT", get))
+        .set_use_dual_stack(is_true("AWS_USE_DUALSTACK_ENDPOINT", get));
+    config
+}
+
+/// Without both keys there are none, and calls fail with the SDK's words for it.
+fn credentials(get: Get) -> Option<SharedCredentialsProvider> {
+    let mut credentials = Credentials::builder()
+        .access_key_id(set("AWS_ACCESS_KEY_ID", get)?)
+        .secret_access_key(set("AWS_SECRET_ACCESS_KEY", get)?)
+        .provider_name("Environment");
+    credentials.set_session_token(set("AWS_SESSION_TOKEN", get));
+    Some(SharedCredentialsProvider::new(credentials.build()))
+}
+
+/// `AWS_ENDPOINT_URL_IAM` and its like, which go before `AWS_ENDPOINT_URL`.
+#[derive(Debug)]
+struct Endpoints(Get);
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_ascii_uppercase().replace(' ', "_");
+        endpoint(&format!("{}_{service}", key.env()), self.0)
+    }
+}
+
+fn endpoint(name: &str, get: Get) -> Option<String> {
+    match is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", get) {
+        Some(true) => None,
+        Some(false) | None => set(name, get),
+    }
+}
+
+fn is_true(name: &str, get: Get) -> Option<bool> {
+    set(name, get).map(|text| text.eq_ignore_ascii_case("true"))
+}
+
+fn set(name: &str, get: Get) -> Option<String> {
+    get(name).filter(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::provider::ProvideCredentials;
+
+    fn endpoint_of_iam(get: Get) -> Option<String> {
+        let key =
+            ServiceConfigKey::builder().service_id("IAM").env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        let shared = read(get).build();
+        let own = shared.service_config().and_then(|config| config.load_config(key.build().unwrap()));
+        // What the SDK's clients do with both.
+        own.or_else(|| shared.endpoint_url().map(str::to_owned))
+    }
+
+    #[tokio::test]
+    async fn what_lambda_gives() {
+        let shared = read(|name| {
+            Some(match name {
+                "AWS_ACCESS_KEY_ID" => "key".to_owned(),
+                "AWS_SECRET_ACCESS_KEY" => "secret".to_owned(),
+                "AWS_SESSION_TOKEN" => "token".to_owned(),
+                "AWS_REGION" => "eu-west-1".to_owned(),
+                "AWS_DEFAULT_REGION" => "us-east-1".to_owned(),
+                _ => return None,
+            })
+        })
+        .build();
+        let provider = shared.credentials_provider().unwrap();
+        let credentials = provider.provide_credentials().await.unwrap();
+        assert_eq!((credentials.access_key_id(), credentials.secret_access_key()), ("key", "secret"));
+        assert_eq!(credentials.session_token(), Some("token"));
+        assert_eq!(shared.region().unwrap().as_ref(), "eu-west-1");
+        assert_eq!((shared.endpoint_url(), shared.use_fips(), shared.use_dual_stack()), (None, None, None));
+    }
+
+    #[test]
+    fn what_is_missing_or_blank_is_not_set() {
+        let shared = read(|name| (name != "AWS_ACCESS_KEY_ID").then(|| " ".to_owned())).build();
+        assert!(shared.credentials_provider().is_none() && shared.region().is_none());
+        assert_eq!(shared.endpoint_url(), None);
+        let shared = read(|name| (name == "AWS_DEFAULT_REGION").then(|| "us-east-1".to_owned())).build();
+        assert_eq!(shared.region().unwrap().as_ref(), "us-east-1");
+    }
+
+    #[test]
+    fn endpoints() {
+        assert_eq!(
+            endpoint_of_iam(|name| (name == "AWS_ENDPOINT_URL").then(|| name.to_owned())).unwrap(),
+            "AWS_ENDPOINT_URL"
+        );
+        let both = |name: &str| name.starts_with("AWS_ENDPOINT_URL").then(|| name.to_owned());
+        assert_eq!(endpoint_of_iam(both).unwrap(), "AWS_ENDPOINT_URL_IAM");
+        let ignored = |name: &str| {
+            (name.starts_with("AWS_ENDPOINT_URL") || name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+                .then(|| "true".to_owned())
+        };
+        assert_eq!(endpoint_of_iam(ignored), None);
+        let shared = read(|name| name.starts_with("AWS_USE_").then(|| "True".to_owned())).build();
+        assert_eq!((shared.use_fips(), shared.use_dual_stack()), (Some(true), Some(true)));
+    }
+}
