@@ -11,6 +11,7 @@ BENCH_VENV := .venv-bench
 EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
+ROUNDS ?= 10
 FUZZ_TARGETS ?= event message allowlist policy
 # Of the targets that work on a deployed stack: which one, and what they may do. `docs/operations.md` tells of each.
 STACK ?= lambda-invoke-remediator
@@ -35,6 +36,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo invoke preview test check lint-template validate deny fuzz fmt build expected clean
+.PHONY: bench count baseline bench-binaries
 .PHONY: deploy allowlist canary logs redrive undo diagram
 
 help: ## List the targets
@@ -69,6 +71,7 @@ check: $(READY) lint-template ## Check format, lints, documentation and template
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --quiet --all-targets -- --deny warnings
 	cargo clippy --locked --quiet --all-targets --package remediator -- --deny warnings
+	cargo clippy --locked --quiet --all-targets --package bench-driver --package floor -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
 
 # checkov leaves out what the defaults do not create. So it looks at the template with a trail as well, which has to be in
@@ -115,6 +118,33 @@ fmt: ## Format the code
 
 build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
+
+# What is measured is what is deployed; the floor is built the same way.
+bench-binaries: build
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --package floor
+	mkdir -p target/bench
+	$(VENV)/bin/python -m zipfile --extract target/lambda/lambda-invoke-remediator/bootstrap.zip target/bench/remediator
+	chmod +x target/bench/remediator/bootstrap
+	cargo build --locked --quiet --profile driver --package bench-driver
+
+# As large as that of Amazon Linux, and the same for everybody.
+BUNDLE = $$($(VENV)/bin/python -c 'import certifi; print(certifi.where())')
+DRIVER = target/driver/bench-driver
+MEASURED = --binary target/bench/remediator/bootstrap --bundle "$(BUNDLE)"
+
+bench: bench-binaries $(BENCH_VENV)/.ready ## Measure it beside the floor and a peer in Python: a table in target/bench/ (ROUNDS)
+	$(DRIVER) measure $(MEASURED) --floor target/lambda/floor/bootstrap --python $(BENCH_VENV)/bin/python \
+		--peer benches/python --rounds $(ROUNDS)
+	$(DRIVER) grow $(MEASURED)
+	cargo bench --locked --package decision-core-bench
+	$(VENV)/bin/python -m benches.core_report
+
+count: bench-binaries ## Count instructions, calls and bytes, and compare them with benches/baseline.json
+	@valgrind --version || { echo 'valgrind is missing, nothing was counted: apt-get install valgrind' >&2; exit 1; }
+	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json
+
+baseline: bench-binaries ## Write benches/baseline.json anew; look at the difference before you commit it
+	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json --update
 
 deploy: $(DEPLOY_VENV)/.ready ## Build and deploy the stack, with questions the first time (STACK, REGION, ARCHITECTURE, CONFIG)
 	@$(DEPLOY_VENV)/bin/python -m ops.deploy --stack "$(STACK)" --config "$(CONFIG)" --allowlist "$(ALLOWLIST)" \

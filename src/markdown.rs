@@ -7,6 +7,8 @@
 //!
 //! See <https://docs.slack.dev/messaging/formatting-message-text>.
 
+use std::borrow::Cow;
+
 /// What a text that is cut ends in, with the end of the span that it was cut in.
 const CUT: &str = "...";
 
@@ -138,12 +140,12 @@ fn inert(text: &str, place: Place) -> String {
 }
 
 /// The text character by character, each as it is shown.
-fn pieces(text: &str, place: Place) -> impl Iterator<Item = String> {
+fn pieces(text: &str, place: Place) -> impl Iterator<Item = Cow<'_, str>> {
     let mut before = None;
     text.char_indices().map(move |(at, character)| {
-        let after = text.get(at + character.len_utf8()..).unwrap_or_default();
+        let (piece, after) = text.get(at..).unwrap_or_default().split_at(character.len_utf8());
         let is_live = is_live(before.replace(character), character, after, place);
-        if is_live { escaped(character) } else { character.to_string() }
+        if is_live { escaped(character).into() } else { piece.into() }
     })
 }
 

@@ -66,11 +66,6 @@ impl Backend {
         lock(&self.state).policies.insert((user.to_owned(), name.to_owned()), document);
     }
 
-    /// Takes a policy away.
-    pub(crate) fn remove_policy(&self, user: &str, name: &str) {
-        lock(&self.state).policies.remove(&(user.to_owned(), name.to_owned()));
-    }
-
     /// A policy that is there.
     pub(crate) fn policy(&self, user: &str, name: &str) -> Option<String> {
         lock(&self.state).policies.get(&(user.to_owned(), name.to_owned())).cloned()

@@ -11,9 +11,9 @@ pub(crate) const ALLOWLIST: &str = r#"{"rules": [{"id": "remotion-clips",
     "principals": ["arn:aws:iam::281502313273:user/remotion_user*"],
     "functions": ["arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter*"]}]}"#;
 
-/// The user with this number.
-pub(crate) fn user(number: usize) -> String {
-    format!("{USER}-{number}")
+/// The function with this number.
+pub(crate) fn arn(number: usize) -> String {
+    format!("arn:aws:lambda:us-east-1:281502313273:function:{FUNCTION}-{number}")
 }
 
 /// A denial that the list admits.
@@ -28,7 +28,6 @@ pub(crate) fn unlisted(number: usize) -> Vec<u8> {
 
 /// The policy of somebody who may call the first `count` functions.
 pub(crate) fn policy(count: usize) -> String {
-    let arn = |number: usize| format!("arn:aws:lambda:us-east-1:281502313273:function:{FUNCTION}-{number}");
     let resources: Vec<_> = (0..count).map(arn).flat_map(|arn| [format!("{arn}:*"), arn]).collect();
     let statement =
         serde_json::json!({ "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": resources });

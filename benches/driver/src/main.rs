@@ -7,6 +7,7 @@ mod certificates;
 mod count;
 mod events;
 mod figures;
+mod grow;
 mod measure;
 mod report;
 mod runtime_api;
@@ -22,6 +23,8 @@ use std::error::Error;
 enum Command {
     /// Take times, and write them to target/bench/.
     Measure(measure::Arguments),
+    /// Send one process many events.
+    Grow(grow::Arguments),
     /// Count instructions, calls and bytes, and compare them with the baseline.
     Count(count::Arguments),
 }
@@ -30,6 +33,7 @@ enum Command {
 async fn main() -> Result<(), Box<dyn Error>> {
     match Command::parse() {
         Command::Measure(arguments) => measure::run(&arguments).await,
+        Command::Grow(arguments) => grow::run(&arguments).await,
         Command::Count(arguments) => count::run(&arguments).await,
     }
 }

@@ -64,13 +64,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut runs: BTreeMap<(u64, &str), Vec<Run>> = BTreeMap::new();
     for round in 0..=arguments.rounds {
         for delay in DELAYS {
-            let backend = Backend::start(&certificates, Duration::from_millis(delay)).await?;
+            // Each has a backend of its own: what one was granted shall not be there for the next.
+            let backend = || Backend::start(&certificates, Duration::from_millis(delay));
             // The round before the first warms the page cache, and is not counted.
             let repeats = if round == 0 { Repeats { granted: 0, others: 1 } } else { repeats };
             let of_round = [
-                (FLOOR, scenario::greet(&floor, &backend, &certificates, repeats.others).await?),
-                (OURS, scenario::remediate(&ours, &backend, &certificates, repeats).await?),
-                (PEER, scenario::remediate(&peer, &backend, &certificates, repeats).await?),
+                (FLOOR, scenario::greet(&floor, &backend().await?, &certificates, repeats.others).await?),
+                (OURS, scenario::remediate(&ours, &backend().await?, &certificates, repeats).await?),
+                (PEER, scenario::remediate(&peer, &backend().await?, &certificates, repeats).await?),
             ];
             for (name, run) in of_round.into_iter().filter(|_| round > 0) {
                 runs.entry((delay, name)).or_default().push(run);
