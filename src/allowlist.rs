@@ -6,16 +6,16 @@
 
 use crate::arn::{FunctionArn, is_account, is_partition};
 use crate::pattern;
-use crate::principal::Principal;
+use crate::principal::{self, Principal};
 use crate::rule_index::RuleIndex;
-use serde::Deserialize;
-use serde_json::Value;
+use crate::strict_form::StrictForm;
+use serde::de::{Deserialize, Deserializer};
 use std::collections::HashMap;
 
 /// The whole document.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Allowlist {
     /// The rules, in order: the first that matches decides.
     #[cfg_attr(test, schemars(length(min = 1)))]
@@ -26,9 +26,9 @@ pub struct Allowlist {
 }
 
 /// One rule: it matches when one of its principals and one of its functions match.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Rule {
     /// A name for the rule, unique in the list; it is told with every outcome.
     #[cfg_attr(test, schemars(length(min = 1, max = 128), regex(pattern = "^[ -~]*$")))]
@@ -45,9 +45,9 @@ pub struct Rule {
 }
 
 /// What a rule is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", remote = "Self")]
 pub enum RuleAction {
     /// Grant the function.
     #[default]
@@ -58,7 +58,7 @@ pub enum RuleAction {
 
 /// The ARN of an IAM user or role, path included. `*` and `?` match as in IAM's ArnLike, inside one colon-separated part;
 /// the account is twelve digits.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String")]
 #[cfg_attr(test, schemars(extend("pattern" = r"^arn:[a-z0-9*?-]+:iam::[0-9]{12}:(user|role)/[!-~]+$")))]
@@ -66,7 +66,7 @@ pub struct PrincipalPattern(String);
 
 /// The unqualified ARN of a Lambda function. `*` and `?` match as in IAM's ArnLike, inside one colon-separated part; the
 /// account is twelve digits.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String")]
 #[cfg_attr(
@@ -76,6 +76,24 @@ pub struct PrincipalPattern(String);
     ))
 )]
 pub struct FunctionPattern(String);
+
+impl<'de> Deserialize<'de> for Allowlist {
+    fn deserialize<D: Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {
+        Self::deserialize(StrictForm { inner, problem: "it is no object" })
+    }
+}
+
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize<D: Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {
+        Self::deserialize(StrictForm { inner, problem: "a rule is an object" })
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleAction {
+    fn deserialize<D: Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {
+        Self::deserialize(StrictForm { inner, problem: "an action is a text" })
+    }
+}
 
 /// Why a document is refused, with the place: `rules[0].principals[1]: ... at line 5 column 9`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,20 +142,13 @@ pub struct Clause<'a> {
 impl Allowlist {
     /// Reads a document.
     pub fn parse(text: &str) -> Result<Self, AllowlistError> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let mut list: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            // A key may be the empty text.
-            let place = if ["", "."].contains(&path.as_str()) { "the document".to_owned() } else { path };
-            AllowlistError::of_json(place, &error.into_inner())
-        })?;
-        deserializer.end().map_err(|error| AllowlistError::of_json("after the document", &error))?;
-        check_forms(text)?;
+        let mut list: Self = serde_json::from_str(text).map_err(|error| place_of(text, &error))?;
         list.check()?;
         for (place, rule) in list.rules.iter().enumerate() {
             let principals = rule.principals.iter().map(PrincipalPattern::as_str);
             list.index.add(place, principals, rule.functions.iter().map(FunctionPattern::as_str));
         }
+        list.index.sort();
         Ok(list)
     }
 
@@ -147,7 +158,7 @@ impl Allowlist {
         if self.rules.is_empty() {
             return fail("rules".to_owned(), "the list is empty");
         }
-        let mut ids = HashMap::new();
+        let mut ids = HashMap::with_capacity(self.rules.len());
         for (index, rule) in self.rules.iter().enumerate() {
             let is_plain = rule.id.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
             if !is_plain || !(1..=128).contains(&rule.id.len()) {
@@ -170,11 +181,9 @@ impl Allowlist {
 
     /// The rule that decides on `principal` and `function`, if there is one.
     pub fn rule_for(&self, principal: &Principal, function: &FunctionArn) -> Option<&Rule> {
-        let principal = principal.to_string();
-        let places = self.index.candidates(&principal, function.as_str());
-        places
-            .filter_map(|place| self.rules.get(place))
-            .find(|rule| rule.clause(&principal, function).is_some())
+        let places = self.index.candidates(principal, function);
+        let mut rules = places.into_iter().filter_map(|place| self.rules.get(place));
+        rules.find(|rule| rule.clause_for(principal, function).is_some())
     }
 
     /// The rules, in the order in which they are asked.
@@ -183,24 +192,16 @@ impl Allowlist {
     }
 }
 
-/// serde takes an array for a struct and an object for the name of a variant; the document's format does not.
-fn check_forms(text: &str) -> Result<(), AllowlistError> {
-    let fail = |place: String, problem: &str| Err(AllowlistError::new(place, problem));
-    let document: Value =
-        serde_json::from_str(text).map_err(|error| AllowlistError::of_json("the document", &error))?;
-    if !document.is_object() {
-        return fail("the document".to_owned(), "it is no object");
-    }
-    let rules = document.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for (index, rule) in rules.iter().enumerate() {
-        if !rule.is_object() {
-            return fail(format!("rules[{index}]"), "a rule is an object");
-        }
-        if rule.get("action").is_some_and(|action| !action.is_string()) {
-            return fail(format!("rules[{index}].action"), "an action is a text");
-        }
-    }
-    Ok(())
+/// The error of a document that cannot be read, with its place. It is read a second time for that: to keep the path in mind
+/// makes reading slow, and most documents are right.
+fn place_of(text: &str, error: &serde_json::Error) -> AllowlistError {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read: Result<Allowlist, _> = serde_path_to_error::deserialize(&mut deserializer);
+    let Err(error) = read else { return AllowlistError::of_json("after the document", error) };
+    let path = error.path().to_string();
+    // A key may be the empty text.
+    let place = if ["", "."].contains(&path.as_str()) { "the document".to_owned() } else { path };
+    AllowlistError::of_json(place, error.inner())
 }
 
 impl Rule {
@@ -226,12 +227,8 @@ impl Rule {
 
     /// The patterns that match, if the rule does.
     pub fn clause_for(&self, principal: &Principal, function: &FunctionArn) -> Option<Clause<'_>> {
-        self.clause(&principal.to_string(), function)
-    }
-
-    fn clause(&self, principal: &str, function: &FunctionArn) -> Option<Clause<'_>> {
-        let function = self.functions.iter().find(|pattern| arn_like(&pattern.0, function.as_str()))?;
-        let principal = self.principals.iter().find(|pattern| arn_like(&pattern.0, principal))?;
+        let function = self.functions.iter().find(|pattern| pattern.matches(function))?;
+        let principal = self.principals.iter().find(|pattern| pattern.matches(principal))?;
         Some(Clause { principal, function })
     }
 }
@@ -240,17 +237,7 @@ impl Rule {
 ///
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>.
 fn arn_like(pattern: &str, arn: &str) -> bool {
-    if !pattern::has_wildcard(pattern) {
-        return pattern == arn;
-    }
-    let (mut patterns, mut parts) = (pattern.split(':'), arn.split(':'));
-    loop {
-        match (patterns.next(), parts.next()) {
-            (Some(pattern), Some(part)) if pattern::matches(pattern, part) => {}
-            (None, None) => return true,
-            _ => return false,
-        }
-    }
+    pattern == arn || pattern::matches_parts(pattern, arn)
 }
 
 impl PrincipalPattern {
@@ -261,7 +248,7 @@ impl PrincipalPattern {
 
     /// Whether it matches.
     pub fn matches(&self, principal: &Principal) -> bool {
-        arn_like(&self.0, &principal.to_string())
+        arn_like(&self.0, principal.as_str())
     }
 }
 
@@ -281,8 +268,11 @@ impl TryFrom<String> for PrincipalPattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let parts: Vec<&str> = text.splitn(6, ':').collect();
-        let &["arn", partition, service, region, account, resource] = parts.as_slice() else {
+        let mut parts = text.splitn(6, ':');
+        let mut next = || parts.next();
+        let (Some("arn"), Some(partition), Some(service), Some(region), Some(account), Some(resource)) =
+            (next(), next(), next(), next(), next(), next())
+        else {
             return Err(format!("`{text}` is not the ARN of an IAM user or role"));
         };
         if service == "sts" {
@@ -300,7 +290,7 @@ impl TryFrom<String> for PrincipalPattern {
         let is_possible = if pattern::has_wildcard(resource) {
             resource.split('/').all(|part| !part.is_empty())
         } else {
-            Principal::parse(&format!("arn:aws:iam::{account}:{resource}")).is_some()
+            principal::split_resource(resource).is_some()
         };
         if !is_possible {
             return Err(format!(
@@ -364,12 +354,13 @@ mod tests {
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
-    use proptest::sample::select;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    /// The first ones are names, too.
-    const PRINCIPALS: [&str; 7] = ["user/a", "user/b", "role/a", "user/x/a", "user/*", "user/?", "role/a*"];
-    const FUNCTIONS: [&str; 6] = ["a", "b", "ab", "a*", "?", "*b"];
+    /// Users and roles as a list may name them; the last are names, too.
+    const PRINCIPALS: &str =
+        r"arn:(aws|\*|aw\?):iam::281502313273:(user|role)/((x/)?[ab?*]{1,3}|[*]/[ab]|x:[a*]/[ab]|[ab]{1,2})";
+    const FUNCTIONS: &str =
+        r"arn:(aws|a\*):lambda:(us-east-1|\*|us-\*):281502313273:function:([ab?*]{1,3}|[ab]{1,2})";
     const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
     const FUNCTION: &str = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter";
 
@@ -447,24 +438,58 @@ mod tests {
         /// The rule that is found is the one that asking each in turn finds.
         #[test]
         fn the_index_leaves_out_nothing(
-            rules in vec((vec(select(&PRINCIPALS[..]), 1..3), vec(select(&FUNCTIONS[..]), 1..3)), 1..8),
-            caller in select(&PRINCIPALS[..4]),
-            called in select(&FUNCTIONS[..3]),
+            rules in vec((vec(PRINCIPALS, 1..3), vec(FUNCTIONS, 1..3)), 1..12),
+            caller in "(user|role)/(x/|x:a/)?[ab]{1,3}",
+            called in "[ab]{1,3}",
         ) {
             let rules: Vec<Value> = rules
                 .iter()
                 .enumerate()
-                .map(|(id, (principals, functions))| json!({
-                    "id": id.to_string(),
-                    "principals": principals.iter().map(|name| format!("arn:aws:iam::281502313273:{name}")).collect::<Vec<_>>(),
-                    "functions": functions.iter().map(|name| format!("arn:aws:lambda:us-east-1:281502313273:function:{name}")).collect::<Vec<_>>(),
-                }))
+                .map(|(id, (principals, functions))| {
+                    json!({"id": id.to_string(), "principals": principals, "functions": functions})
+                })
                 .collect();
             let list = Allowlist::parse(&json!({"rules": rules}).to_string()).unwrap();
             let principal = Principal::parse(&format!("arn:aws:iam::281502313273:{caller}")).unwrap();
-            let function = FunctionArn::new("aws", "us-east-1", "281502313273", called).unwrap();
+            let function = FunctionArn::new("aws", "us-east-1", "281502313273", &called).unwrap();
             let in_turn = list.rules.iter().find(|rule| rule.clause_for(&principal, &function).is_some());
             prop_assert_eq!(list.rule_for(&principal, &function).map(Rule::id), in_turn.map(Rule::id));
+        }
+    }
+
+    #[test]
+    fn every_way_to_write_a_pattern_is_found() {
+        let others: Vec<Value> = (0..50)
+            .map(|team| {
+                json!({
+                    "id": format!("team-{team}"),
+                    "principals": [format!("arn:aws:iam::281502313273:user/team-{team}-*")],
+                    "functions": [format!("arn:aws:lambda:*:281502313273:function:*-team-{team}")],
+                })
+            })
+            .collect();
+        let (user, function) = (Principal::parse(USER).unwrap(), FunctionArn::parse(FUNCTION).unwrap());
+        for principal in
+            ["remotion_user", "*", "remotion*", "*user", "*motion*", "r*r", "?emotion_use?", "**_****"]
+        {
+            for called in
+                ["ffmpeg-clip-cutter", "*", "ffmpeg-*", "*-cutter", "*-clip-*", "f*r", "?fmpeg-clip-cutte?"]
+            {
+                for (partition, region) in [("aws", "us-east-1"), ("*", "*"), ("aw?", "us-*-1")] {
+                    let mut rules = others.clone();
+                    rules.insert(25, json!({
+                        "id": "asked",
+                        "principals": [format!("arn:{partition}:iam::281502313273:user/{principal}")],
+                        "functions": [format!("arn:{partition}:lambda:{region}:281502313273:function:{called}")],
+                    }));
+                    let list = Allowlist::parse(&json!({"rules": rules}).to_string()).unwrap();
+                    assert_eq!(
+                        list.rule_for(&user, &function).map(Rule::id),
+                        Some("asked"),
+                        "{principal} {called}"
+                    );
+                }
+            }
         }
     }
 
@@ -473,11 +498,21 @@ mod tests {
         let good = rule(USER, FUNCTION);
         for (document, place) in [
             (json!([]), "the document"),
-            (json!([[good]]), "the document: it is no object"),
-            (json!({"rules": [["a", [USER], [FUNCTION], "grant"]]}), "rules[0]: a rule is an object"),
+            (json!([[good]]), "the document: it is no object at line 1 column "),
+            (json!("rules"), "the document: invalid type: string \"rules\", expected struct Allowlist"),
+            (json!({"rules": [good, "x"]}), "rules[1]: invalid type: string \"x\", expected struct Rule"),
+            (
+                json!({"rules": [["a", [USER], [FUNCTION], "grant"]]}),
+                "rules[0]: a rule is an object at line 1 column ",
+            ),
+            (json!({"rules": [good, []]}), "rules[1]: a rule is an object at line 1 column "),
             (
                 json!({"rules": [{"id": "a", "principals": [USER], "functions": [FUNCTION], "action": {"grant": null}}]}),
-                "rules[0].action: an action is a text",
+                "rules[0].action: an action is a text at line 1 column ",
+            ),
+            (
+                json!({"rules": [{"id": "a", "principals": [USER], "functions": [FUNCTION], "action": 1}]}),
+                "rules[0].action: invalid type: integer `1`, expected enum RuleAction",
             ),
             (json!({}), "the document: missing field `rules`"),
             (json!({"rules": []}), "rules: "),

@@ -28,9 +28,11 @@ pub struct Arn<'a> {
 impl<'a> Arn<'a> {
     /// Takes `text` apart, or gives `None` where it is not an ARN.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        let (scheme, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
-        let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+        let (scheme, rest) = split_colon(text)?;
+        let (partition, rest) = split_colon(rest)?;
+        let (service, rest) = split_colon(rest)?;
+        let (region, rest) = split_colon(rest)?;
+        let (account, resource) = split_colon(rest)?;
         let well_formed = scheme == "arn"
             && is_partition(partition)
             && is_label(service)
@@ -47,6 +49,9 @@ impl<'a> Arn<'a> {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FunctionArn {
     text: String,
+    /// How long its parts are whose length may differ; the name has the rest.
+    partition: usize,
+    region: usize,
 }
 
 impl FunctionArn {
@@ -54,16 +59,28 @@ impl FunctionArn {
     pub fn parse(text: &str) -> Option<Self> {
         let arn = Arn::parse(text)?;
         let (name, qualifier) = split_qualifier(arn.resource.strip_prefix("function:")?);
-        (arn.service == "lambda" && qualifier.is_none_or(is_qualifier)).then_some(())?;
-        Self::new(arn.partition, arn.region, arn.account, name)
+        let well_formed = arn.service == "lambda"
+            && !arn.region.is_empty()
+            && !arn.account.is_empty()
+            && is_function_name(name)
+            && qualifier.is_none_or(is_qualifier);
+        let unqualified = match qualifier {
+            None => text,
+            Some(qualifier) => text.strip_suffix(qualifier)?.strip_suffix(':')?,
+        };
+        let (partition, region) = (arn.partition.len(), arn.region.len());
+        well_formed.then(|| Self { text: unqualified.to_owned(), partition, region })
     }
 
     /// Puts a function's ARN together, or gives `None` where a part of it is malformed.
     pub fn new(partition: &str, region: &str, account: &str, name: &str) -> Option<Self> {
         let well_formed =
             is_partition(partition) && is_label(region) && is_account(account) && is_function_name(name);
-        well_formed
-            .then(|| Self { text: format!("arn:{partition}:lambda:{region}:{account}:function:{name}") })
+        well_formed.then(|| Self {
+            text: format!("arn:{partition}:lambda:{region}:{account}:function:{name}"),
+            partition: partition.len(),
+            region: region.len(),
+        })
     }
 
     /// The whole ARN.
@@ -73,22 +90,22 @@ impl FunctionArn {
 
     /// The partition, such as `aws`.
     pub fn partition(&self) -> &str {
-        self.part(1)
+        self.part("arn:".len(), self.partition)
     }
 
     /// The region that the function is in.
     pub fn region(&self) -> &str {
-        self.part(3)
+        self.part(self.region_at(), self.region)
     }
 
     /// The account that owns the function: twelve digits.
     pub fn account(&self) -> &str {
-        self.part(4)
+        self.part(self.account_at(), ACCOUNT_LENGTH)
     }
 
     /// The function's name alone.
     pub fn name(&self) -> &str {
-        self.part(6)
+        self.text.get(self.account_at() + ACCOUNT_LENGTH + ":function:".len()..).unwrap_or_default()
     }
 
     /// The two `Resource` entries that a call of the function needs: one without and one with any qualifier.
@@ -100,8 +117,16 @@ impl FunctionArn {
         [self.text.clone(), format!("{}:*", self.text)]
     }
 
-    fn part(&self, index: usize) -> &str {
-        self.text.split(':').nth(index).unwrap_or_default()
+    fn region_at(&self) -> usize {
+        "arn:".len() + self.partition + ":lambda:".len()
+    }
+
+    fn account_at(&self) -> usize {
+        self.region_at() + self.region + ":".len()
+    }
+
+    fn part(&self, at: usize, length: usize) -> &str {
+        self.text.get(at..at + length).unwrap_or_default()
     }
 }
 
@@ -143,9 +168,12 @@ impl<'a> FunctionName<'a> {
     }
 }
 
+/// How long an account id is.
+pub(crate) const ACCOUNT_LENGTH: usize = 12;
+
 /// Whether `text` is an account id: twelve digits.
 pub fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+    text.len() == ACCOUNT_LENGTH && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether `text` can be a partition: `aws`, or `aws-` and more (`aws-cn`, `aws-us-gov`, `aws-iso-b`, `aws-eusc`).
@@ -162,8 +190,14 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// What stands before and after the first colon. The parts are short, so that this is quicker than a general search.
+fn split_colon(text: &str) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == b':')?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 fn split_qualifier(text: &str) -> (&str, Option<&str>) {
-    text.split_once(':').map_or((text, None), |(name, qualifier)| (name, Some(qualifier)))
+    split_colon(text).map_or((text, None), |(name, qualifier)| (name, Some(qualifier)))
 }
 
 fn is_function_name(text: &str) -> bool {
@@ -192,6 +226,37 @@ mod tests {
             let arn = FunctionArn::parse(&format!("{FUNCTION}{qualifier}")).unwrap();
             assert_eq!(arn.as_str(), FUNCTION);
             assert_eq!(arn.name(), "ffmpeg-clip-cutter");
+        }
+    }
+
+    #[test]
+    fn its_parts_are_those_that_it_was_put_together_from() {
+        for parts in [
+            ["aws", "us-east-1", "281502313273", "ffmpeg-clip-cutter"],
+            ["aws-iso-b", "x", "000000000000", "f"],
+            ["aws", "function", "281502313273", "281502313273"],
+        ] {
+            let [partition, region, account, name] = parts;
+            let arn = FunctionArn::new(partition, region, account, name).unwrap();
+            assert_eq!([arn.partition(), arn.region(), arn.account(), arn.name()], parts);
+            assert_eq!(Some(&arn), FunctionArn::parse(arn.as_str()).as_ref());
+            assert_eq!(Some(&arn), FunctionArn::parse(&format!("{arn}:{region}")).as_ref());
+        }
+        for [partition, region, account, name] in [
+            ["aws", "us-east-1", "281502313273", "fn:live"],
+            ["aws", "us-east-1:281502313273:function:x", "281502313273", "fn"],
+            ["aws", "us-east-1", "281502313273:function", "fn"],
+            ["aws", "us-east-1:281502313273", "function", "function"],
+            ["aws:lambda", "us-east-1", "281502313273", "fn"],
+            ["aws", "", "281502313273", "fn"],
+            ["aws", "us-east-1", "", "fn"],
+            ["aws", "us-east-1", "281502313273", ""],
+        ] {
+            assert_eq!(
+                FunctionArn::new(partition, region, account, name),
+                None,
+                "{partition} {region} {account} {name}"
+            );
         }
     }
 

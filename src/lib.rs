@@ -45,6 +45,7 @@ mod roots;
 mod rule_index;
 pub mod sdk_error;
 mod sdk_variables;
+mod strict_form;
 pub mod subscriber;
 pub mod text;
 pub mod told;

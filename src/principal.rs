@@ -4,7 +4,7 @@
 //! [`RoleSession`] only says which role's name and account it belongs to, its session name is the caller's own choice
 //! and decides nothing.
 
-use crate::arn::Arn;
+use crate::arn::{ACCOUNT_LENGTH, Arn};
 use std::fmt;
 
 /// Whether an inline policy belongs to a user or to a role.
@@ -30,13 +30,13 @@ impl PrincipalKind {
 ///
 /// IAM's calls take the friendly [`name`](Self::name), of which the path is no part; the allowlist names the whole ARN.
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Principal {
     kind: PrincipalKind,
-    partition: String,
-    account: String,
-    path: String,
-    name: String,
+    text: String,
+    /// How long its parts are whose length may differ; the name has the rest.
+    partition: usize,
+    path: usize,
 }
 
 impl Principal {
@@ -46,22 +46,13 @@ impl Principal {
         if arn.service != "iam" || !arn.region.is_empty() || arn.account.is_empty() {
             return None;
         }
-        let (kind, rest) = match arn.resource.split_once('/')? {
-            ("user", rest) => (PrincipalKind::User, rest),
-            ("role", rest) => (PrincipalKind::Role, rest),
-            _ => return None,
-        };
-        let (path, name) = match rest.rsplit_once('/') {
-            None => ("/".to_owned(), rest),
-            Some((inner, name)) => (format!("/{inner}/"), name),
-        };
-        (is_path(&path) && is_name(name)).then(|| Self {
-            kind,
-            partition: arn.partition.to_owned(),
-            account: arn.account.to_owned(),
-            path,
-            name: name.to_owned(),
-        })
+        let (kind, path, _) = split_resource(arn.resource)?;
+        Some(Self { kind, text: text.to_owned(), partition: arn.partition.len(), path: path.len() })
+    }
+
+    /// The whole ARN, path included.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// User or role.
@@ -71,22 +62,39 @@ impl Principal {
 
     /// The partition, such as `aws`.
     pub fn partition(&self) -> &str {
-        &self.partition
+        self.part("arn:".len(), self.partition)
     }
 
     /// The account: twelve digits.
     pub fn account(&self) -> &str {
-        &self.account
+        self.part(self.account_at(), ACCOUNT_LENGTH)
     }
 
     /// The path, with both slashes: `/`, or `/service-role/`.
     pub fn path(&self) -> &str {
-        &self.path
+        self.part(self.path_at(), self.path)
     }
 
     /// The friendly name: what IAM calls `UserName` or `RoleName`.
     pub fn name(&self) -> &str {
-        &self.name
+        self.text.get(self.path_at() + self.path..).unwrap_or_default()
+    }
+
+    /// The path and the name, without the slash that the path begins with.
+    pub(crate) fn path_and_name(&self) -> &str {
+        self.text.get(self.path_at() + 1..).unwrap_or_default()
+    }
+
+    fn account_at(&self) -> usize {
+        "arn:".len() + self.partition + ":iam::".len()
+    }
+
+    fn path_at(&self) -> usize {
+        self.account_at() + ACCOUNT_LENGTH + ":".len() + self.kind.as_str().len()
+    }
+
+    fn part(&self, at: usize, length: usize) -> &str {
+        self.text.get(at..at + length).unwrap_or_default()
     }
 
     /// Whether AWS owns the role, so that nobody else can modify it: a service-linked role, or one that IAM Identity
@@ -96,23 +104,28 @@ impl Principal {
     /// <https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html>.
     pub fn is_protected(&self) -> bool {
         self.kind == PrincipalKind::Role
-            && ["/aws-service-role/", "/aws-reserved/"].iter().any(|path| self.path.starts_with(path))
+            && ["/aws-service-role/", "/aws-reserved/"].iter().any(|path| self.path().starts_with(path))
     }
 
     /// Whether both name one principal. A role's name is unique in its account whatever its path, and IAM tells names
     /// apart without regard to case.
     pub fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind
-            && self.account == other.account
-            && self.name.eq_ignore_ascii_case(&other.name)
+            && self.account() == other.account()
+            && self.name().eq_ignore_ascii_case(other.name())
     }
 }
 
 /// The whole ARN, path included.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, partition, account, path, name } = self;
-        write!(f, "arn:{partition}:iam::{account}:{}{path}{name}", kind.as_str())
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 
@@ -144,8 +157,19 @@ impl<'a> RoleSession<'a> {
     pub fn is_of(&self, role: &Principal) -> bool {
         role.kind == PrincipalKind::Role
             && (self.partition, self.account, self.role_name)
-                == (role.partition.as_str(), role.account.as_str(), role.name.as_str())
+                == (role.partition(), role.account(), role.name())
     }
+}
+
+/// Takes apart what an ARN says of a user or a role, such as `user/path/name`: the kind, the path with both slashes, the name.
+pub(crate) fn split_resource(resource: &str) -> Option<(PrincipalKind, &str, &str)> {
+    let (kind, rest) = match resource.split_at_checked("user".len())? {
+        ("user", rest) => (PrincipalKind::User, rest),
+        ("role", rest) => (PrincipalKind::Role, rest),
+        _ => return None,
+    };
+    let (path, name) = rest.split_at_checked(rest.rfind('/')? + 1)?;
+    (is_path(path) && is_name(name)).then_some((kind, path, name))
 }
 
 /// Names of users, roles and sessions: `[\w+=,.@-]{1,64}`.
@@ -182,6 +206,8 @@ mod tests {
         ] {
             let principal = Principal::parse(arn).unwrap();
             assert_eq!((principal.path(), principal.name()), (path, name));
+            let (partition, account) = (arn.split(':').nth(1).unwrap(), "281502313273");
+            assert_eq!((principal.partition(), principal.account()), (partition, account));
             assert_eq!(principal.to_string(), arn);
         }
     }
