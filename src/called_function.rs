@@ -29,7 +29,7 @@ impl CalledFunction {
 
 /// The function on which all fields agree; an error says where they do not. `caller` is needed for a bare name.
 pub(crate) fn agreed_function(
-    call: &ApiCall,
+    call: &ApiCall<'_>,
     resource: &Resource,
     caller: Option<&Caller>,
 ) -> Result<CalledFunction, String> {
@@ -42,7 +42,7 @@ pub(crate) fn agreed_function(
     let by_name = || {
         let name = mentions.by_name?;
         // A bare name is a function of the caller's account in the region of the call.
-        let region = call.aws_region.as_deref().or(call.envelope_region.as_deref())?;
+        let region = call.aws_region.or(call.envelope_region)?;
         let caller = caller?;
         FunctionArn::new(caller.partition()?, region, name.account.or(caller.account())?, name.name)
     };
@@ -68,39 +68,49 @@ struct Mentions<'a> {
 }
 
 impl<'a> Mentions<'a> {
-    fn collect(call: &'a ApiCall, resource: &Resource) -> Result<Self, String> {
+    fn collect(call: &'a ApiCall<'a>, resource: &Resource) -> Result<Self, String> {
         let mut mentions = Self::default();
         match resource {
             Resource::Missing => {}
             Resource::Cut => {
                 mentions.distrust = Some("the message is cut off where it names the resource".to_owned());
             }
-            Resource::Named(text) => mentions.add(MESSAGE, text),
+            Resource::Named(text) => {
+                mentions.add(MESSAGE, text);
+            }
         }
         for recorded in &call.resources {
-            let Some(arn) = recorded.arn.as_deref() else { continue };
-            mentions.add(RESOURCES, arn);
-            if let (Some(account), Some(function)) = (recorded.account.as_deref(), FunctionArn::parse(arn)) {
+            let Some(arn) = recorded.arn else { continue };
+            if let (Some(function), Some(account)) = (mentions.add(RESOURCES, arn), recorded.account) {
                 same("`resources.accountId`", account, "the account of its ARN", function.account())?;
             }
         }
-        if let Some(text) = call.function_name.as_deref() {
+        if let Some(text) = call.function_name {
             match FunctionName::parse(text) {
                 Some(name) => mentions.by_name = Some(name),
-                None => mentions.add(FUNCTION_NAME, text),
+                None => {
+                    mentions.add(FUNCTION_NAME, text);
+                }
             }
         }
         Ok(mentions)
     }
 
-    fn add(&mut self, field: &'static str, text: &str) {
-        match FunctionArn::parse(text) {
-            Some(function) => self.by_arn.push((field, function)),
-            None => {
-                let why = || format!("{field} holds `{}`, which is not one exact function", shown(text));
-                self.distrust.get_or_insert_with(why);
+    /// Takes in a text that should be the ARN of a function, and gives the function if it is.
+    fn add(&mut self, field: &'static str, text: &str) -> Option<&FunctionArn> {
+        // Most events name the function in the same words everywhere; once is enough to read them.
+        let known = self.by_arn.iter().position(|(_, function)| function.as_str() == text);
+        let place = known.unwrap_or(self.by_arn.len());
+        if known.is_none() {
+            match FunctionArn::parse(text) {
+                Some(function) => self.by_arn.push((field, function)),
+                None => {
+                    let why = || format!("{field} holds `{}`, which is not one exact function", shown(text));
+                    self.distrust.get_or_insert_with(why);
+                }
             }
         }
+        self.by_arn.get(place).map(|(_, function)| function)
     }
 
     /// Compares all that name a function.

@@ -41,7 +41,7 @@ impl Caller {
     /// The ARN of the user or the role; of another caller, the one that CloudTrail or the message gives.
     pub fn arn(&self) -> Option<String> {
         match self {
-            Self::Principal(principal) => Some(principal.to_string()),
+            Self::Principal(principal) => Some(principal.as_str().to_owned()),
             Self::Other { arn, .. } => arn.clone(),
         }
     }
@@ -77,8 +77,8 @@ impl<'a> Subject<'a> {
 }
 
 /// The caller on whom `userIdentity` and the message agree; an error says where they do not.
-pub(crate) fn agreed_caller(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
-    match identity.kind.as_deref() {
+pub(crate) fn agreed_caller(identity: &UserIdentity<'_>, subject: Subject<'_>) -> Result<Caller, String> {
+    match identity.kind {
         Some("IAMUser") => iam_user(identity, subject),
         Some("AssumedRole") => assumed_role(identity, subject),
         kind => {
@@ -92,16 +92,16 @@ pub(crate) fn agreed_caller(identity: &UserIdentity, subject: Subject<'_>) -> Re
 }
 
 /// The message and `userIdentity` give one ARN, as far as both give one.
-fn same_arn(identity: &UserIdentity, subject: Subject<'_>) -> Result<(), String> {
-    match (subject.user(), identity.arn.as_deref()) {
+fn same_arn(identity: &UserIdentity<'_>, subject: Subject<'_>) -> Result<(), String> {
+    match (subject.user(), identity.arn) {
         (Some(user), Some(arn)) => same("the message's principal", user, "`userIdentity.arn`", arn),
         (None, _) | (_, None) => Ok(()),
     }
 }
 
-fn iam_user(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
+fn iam_user(identity: &UserIdentity<'_>, subject: Subject<'_>) -> Result<Caller, String> {
     same_arn(identity, subject)?;
-    let arn = match (identity.arn.as_deref(), subject) {
+    let arn = match (identity.arn, subject) {
         (_, Subject::Service) => {
             return Err("the message speaks of a service, `userIdentity` of a user".to_owned());
         }
@@ -121,28 +121,28 @@ fn iam_user(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, Str
             return Err(format!("`userIdentity` is of the type IAMUser, but not `{}`", shown(arn)));
         }
     };
-    if let Some(account) = identity.account.as_deref() {
+    if let Some(account) = identity.account {
         same("`userIdentity.accountId`", account, "the account of its ARN", user.account())?;
     }
-    if let Some(name) = identity.user_name.as_deref() {
+    if let Some(name) = identity.user_name {
         same("`userIdentity.userName`", name, "the name in its ARN", user.name())?;
     }
     Ok(Caller::Principal(user))
 }
 
-fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller, String> {
-    if identity.issuer_kind.as_deref().is_some_and(|kind| kind != "Role") {
+fn assumed_role(identity: &UserIdentity<'_>, subject: Subject<'_>) -> Result<Caller, String> {
+    if identity.issuer_kind.is_some_and(|kind| kind != "Role") {
         return Err("the session was not issued by a role".to_owned());
     }
     if matches!(subject, Subject::Service) {
         return Err("the message speaks of a service, `userIdentity` of a role".to_owned());
     }
     // Older records have the role's own ARN where others have the session's.
-    let own_arn = identity.arn.as_deref().and_then(Principal::parse);
+    let own_arn = identity.arn.and_then(Principal::parse);
     if own_arn.is_none() {
         same_arn(identity, subject)?;
     }
-    let role = match identity.issuer_arn.as_deref() {
+    let role = match identity.issuer_arn {
         Some(arn) => match Principal::parse(arn) {
             Some(role) if role.kind() == PrincipalKind::Role => role,
             None if is_iam(arn, "role/") => {
@@ -163,7 +163,7 @@ fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller,
             None => return other_caller(identity, subject, "a session whose role is not named".to_owned()),
         },
     };
-    for text in [identity.arn.as_deref(), subject.user()].into_iter().flatten() {
+    for text in [identity.arn, subject.user()].into_iter().flatten() {
         let of_role = RoleSession::parse(text).is_some_and(|session| session.is_of(&role))
             || Principal::parse(text).as_ref() == Some(&role);
         if !of_role {
@@ -171,30 +171,30 @@ fn assumed_role(identity: &UserIdentity, subject: Subject<'_>) -> Result<Caller,
         }
     }
     for (field, account) in [
-        ("`userIdentity.accountId`", &identity.account),
-        ("`sessionIssuer.accountId`", &identity.issuer_account),
+        ("`userIdentity.accountId`", identity.account),
+        ("`sessionIssuer.accountId`", identity.issuer_account),
     ] {
-        if let Some(account) = account.as_deref() {
+        if let Some(account) = account {
             same(field, account, "the role's account", role.account())?;
         }
     }
-    if let Some(name) = identity.issuer_name.as_deref() {
+    if let Some(name) = identity.issuer_name {
         same("`sessionIssuer.userName`", name, "the name in its ARN", role.name())?;
     }
     Ok(Caller::Principal(role))
 }
 
-fn other_caller(identity: &UserIdentity, subject: Subject<'_>, what: String) -> Result<Caller, String> {
-    let text = identity.arn.as_deref().or(subject.user());
+fn other_caller(identity: &UserIdentity<'_>, subject: Subject<'_>, what: String) -> Result<Caller, String> {
+    let text = identity.arn.or(subject.user());
     let arn = text.and_then(Arn::parse);
     let arn_account = arn.map(|arn| arn.account).filter(|account| !account.is_empty());
-    if let (Some(account), Some(of_arn)) = (identity.account.as_deref(), arn_account) {
+    if let (Some(account), Some(of_arn)) = (identity.account, arn_account) {
         same("`userIdentity.accountId`", account, "the account of its ARN", of_arn)?;
     }
     Ok(Caller::Other {
         what,
         partition: arn.map(|arn| arn.partition.to_owned()),
-        account: identity.account.as_deref().or(arn_account).map(str::to_owned),
+        account: identity.account.or(arn_account).map(str::to_owned),
         arn: text.filter(|text| arn.is_some() && is_plain(text)).map(str::to_owned),
     })
 }

@@ -82,7 +82,7 @@ pub enum Reading {
 }
 
 /// Reads an event. Never fails: what cannot be understood is refused or ignored.
-pub fn read(payload: Payload) -> (Facts, Reading) {
+pub fn read(payload: &Payload) -> (Facts, Reading) {
     let value = match payload {
         Payload::Json(value) => value,
         Payload::Unreadable(why) => {
@@ -96,17 +96,17 @@ pub fn read(payload: Payload) -> (Facts, Reading) {
     }
 }
 
-fn read_call(call: &ApiCall) -> (Facts, Reading) {
+fn read_call(call: &ApiCall<'_>) -> (Facts, Reading) {
     let mut facts = Facts::of_call(call);
-    let parsed = call.error_message.as_deref().map(message::parse);
+    let parsed = call.error_message.map(message::parse);
     let subject = match &parsed {
         None | Some(Err(_)) => Subject::Unknown,
         Some(Ok(Message { user: None, .. })) => Subject::Service,
         Some(Ok(Message { user: Some(user), .. })) => Subject::User(user),
     };
     let resource = match &parsed {
-        Some(Ok(message)) => message.resource.clone(),
-        None | Some(Err(_)) => Resource::Missing,
+        Some(Ok(message)) => &message.resource,
+        None | Some(Err(_)) => &Resource::Missing,
     };
     let cause = match &parsed {
         None => Cause::Unstated,
@@ -116,12 +116,14 @@ fn read_call(call: &ApiCall) -> (Facts, Reading) {
 
     let caller = agreed_caller(&call.identity, subject);
     facts.principal = caller.as_ref().ok().and_then(Caller::arn);
-    let function = agreed_function(call, &resource, caller.as_ref().ok());
+    let function = agreed_function(call, resource, caller.as_ref().ok());
     facts.function = function.as_ref().ok().and_then(CalledFunction::one).cloned();
     facts.cause = Some(cause.clone());
 
     let ambiguous = match &parsed {
-        Some(Ok(Message { action: Some(action), .. })) if !action.eq_ignore_ascii_case(ACTION) => {
+        Some(Ok(Message { action: Some(action), .. }))
+            if action != ACTION && !action.eq_ignore_ascii_case(ACTION) =>
+        {
             let why = format!("the action that was denied is `{}`", one_line(action, 128));
             return (facts, Reading::Ignored(Refusal::new(Reason::OtherAction, why)));
         }
@@ -164,25 +166,25 @@ fn ignored(why: String) -> Reading {
 }
 
 impl Facts {
-    fn of_call(call: &ApiCall) -> Self {
-        let shown = |text: &Option<String>, max| text.as_deref().map(|text| one_line(text, max));
+    fn of_call(call: &ApiCall<'_>) -> Self {
+        let shown = |text: Option<&str>, max| text.map(|text| one_line(text, max));
         Self {
             principal: None,
             function: None,
             cause: None,
             account: agreed(call.accounts(), is_account, "").ok().flatten().map(str::to_owned),
             region: agreed(call.regions(), is_region, "").ok().flatten().map(str::to_owned),
-            event_id: shown(&call.event_id, 128),
-            event_time: shown(&call.event_time, 64),
-            source_ip_address: shown(&call.source_ip_address, 128),
-            user_agent: shown(&call.user_agent, 256),
+            event_id: shown(call.event_id, 128),
+            event_time: shown(call.event_time, 64),
+            source_ip_address: shown(call.source_ip_address, 128),
+            user_agent: shown(call.user_agent, 256),
         }
     }
 }
 
 /// The account that recorded the call; an error says where accounts or regions contradict each other.
 fn place<'a>(
-    call: &'a ApiCall,
+    call: &'a ApiCall<'_>,
     caller: &Caller,
     function: Option<&FunctionArn>,
 ) -> Result<Option<&'a str>, String> {

@@ -110,7 +110,9 @@ impl Remediator {
         context: &Context,
         step: &Step,
     ) -> Result<Outcome, HandlerError> {
-        let (facts, reading) = denial::read(payload);
+        let (facts, reading) = denial::read(&payload);
+        // Nothing else of it is needed, while calls are waited for.
+        drop(payload);
         match reading {
             Reading::Ignored(refusal) => Ok(Outcome::new(&facts, &Verdict::Ignored(refusal), None)),
             Reading::Refused(refusal) => {

@@ -9,6 +9,7 @@
 //! The forms are those of <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
 
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// CloudTrail cuts `errorMessage` at 1 KB, which may be read as 1,000 bytes as well as 1,024.
 ///
@@ -142,17 +143,16 @@ pub enum NotOneDenial {
 /// Reads an `errorMessage`.
 pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
     let is_cut = text.len() >= CUT_AT_BYTES || text.ends_with("...") || text.ends_with('\u{2026}');
-    let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-    let ambiguous = NotOneDenial::Ambiguous { names_invoke: text.contains("lambda:InvokeFunction") };
+    let text = single_spaced(text);
+    let ambiguous = || NotOneDenial::Ambiguous { names_invoke: text.contains("lambda:InvokeFunction") };
 
-    let (subject, rest) = text.split_once(SENTENCE).ok_or(NotOneDenial::OtherText)?;
+    let (subject, rest) = split_at_words(&text, SENTENCE).ok_or(NotOneDenial::OtherText)?;
     if [subject, rest].iter().any(|text| text.contains(SENTENCE.trim_ascii())) || rest.contains("User:") {
-        return Err(ambiguous);
+        return Err(ambiguous());
     }
-    let user = match subject.matches("User:").count() {
-        0 => None,
-        1 => Some(subject_user(subject).ok_or(ambiguous)?),
-        _ => return Err(ambiguous),
+    let (before, user) = match subject.contains("User:") {
+        true => subject_user(subject).map(|(before, user)| (before, Some(user))).ok_or_else(ambiguous)?,
+        false => (subject, None),
     };
 
     let (action, rest) = first_word(rest);
@@ -169,30 +169,55 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
     let action = Some(unquoted(action)).filter(|_| !is_action_cut);
     let cause = match clause(rest) {
         Some(Clause { action: Some(other), .. })
-            if action.is_some_and(|action| !other.eq_ignore_ascii_case(action)) =>
+            if action.is_some_and(|action| other != action.to_ascii_lowercase()) =>
         {
-            return Err(ambiguous);
+            return Err(ambiguous());
         }
         Some(Clause { denied_by, denial, policy, .. }) => Cause::Stated { denied_by, denial, policy },
         None if is_neutral(rest) && !is_cut => Cause::Unstated,
         None => Cause::Unread,
     };
     // A reason before the sentence is one that no clause takes back.
-    let is_denied_before = subject.to_ascii_lowercase().contains("explicit deny");
+    let is_denied_before = before.to_ascii_lowercase().contains("explicit deny");
     let cause = if cause.is_curable() && is_denied_before { Cause::Unread } else { cause };
-    Ok(Message { user, action: action.map(str::to_owned), resource, cause })
+    Ok(Message { user: user.map(str::to_owned), action: action.map(str::to_owned), resource, cause })
 }
 
-/// The last word before the sentence, where `User:` stands right before it.
-fn subject_user(subject: &str) -> Option<String> {
+/// `text` with one space between two words and none around them.
+fn single_spaced(text: &str) -> Cow<'_, str> {
+    // Anything below it may be white space; it is looked at closely there.
+    let mut has_control = false;
+    for byte in text.bytes() {
+        has_control |= byte < b' ';
+    }
+    if !has_control && !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ") {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// What stands before and after `words`, which begin with a space. Spaces are few, so that this is quicker than a general
+/// search.
+fn split_at_words<'a>(text: &'a str, words: &str) -> Option<(&'a str, &'a str)> {
+    let mut spaces = text.match_indices(' ');
+    spaces.find_map(|(at, _)| {
+        let (before, rest) = text.split_at_checked(at)?;
+        Some((before, rest.strip_prefix(words)?))
+    })
+}
+
+/// The last word before the sentence, and what stands before it; it has to be the only one that `User:` stands before.
+fn subject_user(subject: &str) -> Option<(&str, &str)> {
     let (before, user) = subject.rsplit_once(' ')?;
-    before.ends_with("User:").then(|| unquoted(user).to_owned())
+    let is_only =
+        before.strip_suffix("User:").is_some_and(|text| !text.contains("User:")) && !user.contains("User:");
+    is_only.then(|| (before, unquoted(user)))
 }
 
 struct Clause {
     denied_by: DeniedBy,
     denial: DenialKind,
-    /// The action that the clause repeats.
+    /// The action that the clause repeats, in lower case.
     action: Option<String>,
     policy: Option<String>,
 }
@@ -217,7 +242,7 @@ fn clause(text: &str) -> Option<Clause> {
 
 /// `<kind> allows the <action> action`, in lower case.
 fn implicit(text: &str) -> Option<(Clause, String)> {
-    let (kind, rest) = text.split_once(" allows the ")?;
+    let (kind, rest) = split_at_words(text, " allows the ")?;
     let (action, rest) = rest.split_once(' ')?;
     let tail = rest.strip_prefix("action").filter(|tail| ends_word(tail))?;
     let clause = Clause {
@@ -328,6 +353,35 @@ mod tests {
         assert_eq!(message.user.as_deref(), Some(USER), "{clause}");
         assert_eq!(message.resource, Resource::Named(FUNCTION.to_owned()), "{clause}");
         (message.cause.denied_by(), message.cause.denial(), message.cause.is_curable())
+    }
+
+    #[test]
+    fn white_space_makes_no_difference() {
+        let line = with(" because no identity-based policy allows the lambda:InvokeFunction action");
+        for text in [
+            line.clone(),
+            format!(" {line}"),
+            format!("{line} "),
+            line.replace(' ', "  "),
+            line.replace(' ', "\n\t"),
+            line.replacen(' ', "\r\n", 1),
+        ] {
+            assert_eq!(parse(&text), parse(&line), "{text:?}");
+            assert!(parse(&text).unwrap().cause.is_curable());
+        }
+    }
+
+    #[test]
+    fn only_one_user_is_named() {
+        for text in [
+            format!("User: {USER} User: {USER}{SENTENCE}lambda:InvokeFunction"),
+            format!("User: User:{USER}{SENTENCE}lambda:InvokeFunction"),
+            format!("User: {USER} or so{SENTENCE}lambda:InvokeFunction"),
+            format!("User:{USER}{SENTENCE}lambda:InvokeFunction"),
+            format!("User: {USER}{SENTENCE}lambda:InvokeFunction User: {USER}"),
+        ] {
+            assert_eq!(parse(&text), Err(NotOneDenial::Ambiguous { names_invoke: true }), "{text}");
+        }
     }
 
     #[test]

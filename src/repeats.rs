@@ -229,7 +229,7 @@ mod tests {
 
     fn denied(function: &str) -> (Facts, Grant) {
         let event = include_str!("../events/user.json").replace("ffmpeg-clip-cutter", function);
-        let (facts, Reading::Denial(denial)) = read(Payload::from_slice(event.as_bytes())) else {
+        let (facts, Reading::Denial(denial)) = read(&Payload::from_slice(event.as_bytes())) else {
             panic!("no denial")
         };
         let list =

@@ -5,11 +5,17 @@
 
 /// `text` on one line of printable ASCII: anything else as `\u{...}`, and what exceeds `max` characters cut off.
 pub fn one_line(text: &str, max: usize) -> String {
+    let mut is_fit = text.len() <= max;
+    for byte in text.bytes() {
+        is_fit &= is_plain(byte);
+    }
+    if is_fit {
+        return text.to_owned();
+    }
     let mut line = String::with_capacity(text.len().min(max));
     for character in text.chars() {
         let escaped = character.escape_unicode();
-        // A backtick would end the quotes that such text is shown in.
-        let is_plain = character == ' ' || (character.is_ascii_graphic() && character != '`');
+        let is_plain = u8::try_from(character).is_ok_and(is_plain);
         let width = if is_plain { 1 } else { escaped.len() };
         if line.len() + width > max {
             // The line is ASCII, so that truncating it cannot split a character.
@@ -24,6 +30,11 @@ pub fn one_line(text: &str, max: usize) -> String {
         }
     }
     line
+}
+
+/// A backtick would end the quotes that such text is shown in.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'_' | b'a'..=b'~')
 }
 
 #[cfg(test)]

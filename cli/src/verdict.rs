@@ -40,7 +40,7 @@ impl Case {
     /// Judges an event as the function would.
     pub(crate) fn of(event: Event, list: &Allowlist, own: &OwnIdentity) -> Self {
         let Event { name, payload, note } = event;
-        let (facts, reading) = denial::read(payload);
+        let (facts, reading) = denial::read(&payload);
         let case =
             |note, verdict, denial, rule, grant| Self { name, note, facts, denial, verdict, rule, grant };
         let denial = match reading {

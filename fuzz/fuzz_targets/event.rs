@@ -35,8 +35,8 @@ static OWN: LazyLock<OwnIdentity> = LazyLock::new(|| OwnIdentity {
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    let both = read(Payload::from_slice(bytes));
-    assert_eq!(both, read(Payload::from_slice(bytes)));
+    let both = read(&Payload::from_slice(bytes));
+    assert_eq!(both, read(&Payload::from_slice(bytes)));
     let (facts, reading) = both;
     check_facts(&facts);
     match reading {
