@@ -237,7 +237,13 @@ impl Rule {
 ///
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>.
 fn arn_like(pattern: &str, arn: &str) -> bool {
-    pattern == arn || pattern::matches_parts(pattern, arn)
+    // Most patterns of a list differ in the last part alone, so that is asked first.
+    match (pattern.rsplit_once(':'), arn.rsplit_once(':')) {
+        (Some((patterns, pattern)), Some((parts, part))) => {
+            pattern::matches(pattern, part) && pattern::matches_parts(patterns, parts)
+        }
+        (None, _) | (_, None) => false,
+    }
 }
 
 impl PrincipalPattern {
