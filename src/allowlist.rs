@@ -4,7 +4,7 @@
 //! no condition and no default, and what it does not list is not granted. A document with anything wrong in it is refused
 //! as a whole, so that a slip never leaves half a list in force.
 
-use crate::arn::{FunctionArn, is_account, is_partition};
+use crate::arn::{self, FunctionArn, is_account, is_partition};
 use crate::pattern;
 use crate::principal::{self, Principal};
 use crate::rule_index::RuleIndex;
@@ -274,11 +274,7 @@ impl TryFrom<String> for PrincipalPattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let mut parts = text.splitn(6, ':');
-        let mut next = || parts.next();
-        let (Some("arn"), Some(partition), Some(service), Some(region), Some(account), Some(resource)) =
-            (next(), next(), next(), next(), next(), next())
-        else {
+        let Some(["arn", partition, service, region, account, resource]) = arn::split(&text) else {
             return Err(format!("`{text}` is not the ARN of an IAM user or role"));
         };
         if service == "sts" {
@@ -311,16 +307,15 @@ impl TryFrom<String> for FunctionPattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let parts: Vec<&str> = text.split(':').collect();
-        let (partition, region, account, name) = match parts.as_slice() {
-            &["arn", partition, "lambda", region, account, "function", name] => {
-                (partition, region, account, name)
-            }
-            ["arn", _, "lambda", _, _, "function", _, _] => {
-                return Err(format!("`{text}` has a qualifier; a grant is for the function: leave it out"));
-            }
-            _ => return Err(format!("`{text}` is not the ARN of a Lambda function")),
+        let Some(["arn", partition, "lambda", region, account, resource]) = arn::split(&text) else {
+            return Err(format!("`{text}` is not the ARN of a Lambda function"));
         };
+        let Some(name) = resource.strip_prefix("function:") else {
+            return Err(format!("`{text}` is not the ARN of a Lambda function"));
+        };
+        if name.split_once(':').is_some_and(|(_, qualifier)| !qualifier.contains(':')) {
+            return Err(format!("`{text}` has a qualifier; a grant is for the function: leave it out"));
+        }
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_*?".contains(&byte);
         let well_formed = is_partition_pattern(partition)
             && is_pattern_label(region)

@@ -28,11 +28,7 @@ pub struct Arn<'a> {
 impl<'a> Arn<'a> {
     /// Takes `text` apart, or gives `None` where it is not an ARN.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (scheme, rest) = split_colon(text)?;
-        let (partition, rest) = split_colon(rest)?;
-        let (service, rest) = split_colon(rest)?;
-        let (region, rest) = split_colon(rest)?;
-        let (account, resource) = split_colon(rest)?;
+        let [scheme, partition, service, region, account, resource] = split(text)?;
         let well_formed = scheme == "arn"
             && is_partition(partition)
             && is_label(service)
@@ -188,6 +184,16 @@ fn is_label(text: &str) -> bool {
         && text.bytes().all(inner)
         && !text.starts_with('-')
         && !text.ends_with('-')
+}
+
+/// The six parts of an ARN, whatever they hold; the last has the colons that are left.
+pub(crate) fn split(text: &str) -> Option<[&str; 6]> {
+    let (scheme, rest) = split_colon(text)?;
+    let (partition, rest) = split_colon(rest)?;
+    let (service, rest) = split_colon(rest)?;
+    let (region, rest) = split_colon(rest)?;
+    let (account, resource) = split_colon(rest)?;
+    Some([scheme, partition, service, region, account, resource])
 }
 
 /// What stands before and after the first colon. The parts are short, so that this is quicker than a general search.

@@ -1,8 +1,8 @@
 //! Which rules of a list may match a pair of ARNs, without asking them all.
 //!
-//! Each pattern is filed under a text that every ARN which it matches has at the same place: one without a wildcard under
-//! itself, another under the beginning or the end of its name, whichever is longer. What has neither, such as `*clip*`, is
-//! filed under the empty text, which all of them have.
+//! Each pattern is filed under a text that every ARN which it matches has at the same place: its name where it has no
+//! wildcard, and otherwise the beginning or the end of its name, whichever is longer. What has neither, such as `*clip*`,
+//! is filed under the empty text, which all of them have.
 //!
 //! The index decides nothing: whoever uses it asks each rule that it gives, in the list's order. It knows the texts by their
 //! hashes alone, so where two texts have one hash, a rule is asked in vain.
@@ -24,7 +24,7 @@ pub(crate) struct RuleIndex {
 /// One half of the rules.
 #[derive(Debug, Clone, Default)]
 struct Side {
-    /// By the whole ARN.
+    /// By the whole name.
     exact: Table,
     /// By the beginning of the name.
     beginnings: Tables,
@@ -63,8 +63,8 @@ impl RuleIndex {
 
     /// The places of the rules that may match, in ascending order: all that do are among them.
     pub(crate) fn candidates(&self, principal: &Principal, function: &FunctionArn) -> Vec<usize> {
-        let of_principal = self.principals.find(principal.as_str(), principal.path_and_name());
-        let of_function = self.functions.find(function.as_str(), function.name());
+        let of_principal = self.principals.find(principal.path_and_name());
+        let of_function = self.functions.find(function.name());
         // Either half suffices, so the smaller one.
         let count = |found: &[&[Entry]]| found.iter().map(|entries| entries.len()).sum::<usize>();
         let found = if count(&of_principal) <= count(&of_function) { of_principal } else { of_function };
@@ -80,11 +80,11 @@ impl RuleIndex {
 
 impl Side {
     fn add(&mut self, place: usize, pattern: &str) {
-        if !pattern::has_wildcard(pattern) {
-            self.exact.0.push((hash(pattern.bytes()), place));
+        let name = name_of(pattern);
+        if !pattern::has_wildcard(name) {
+            self.exact.0.push((hash(name.bytes()), place));
             return;
         }
-        let name = name_of(pattern);
         let is_literal = |byte: &u8| !pattern::is_wildcard(*byte);
         let beginning = name.bytes().take_while(is_literal);
         let ending = name.bytes().rev().take_while(is_literal);
@@ -95,10 +95,10 @@ impl Side {
         }
     }
 
-    /// All that is filed under the ARN, or under a beginning or an end of its name.
-    fn find(&self, arn: &str, name: &str) -> Vec<&[Entry]> {
+    /// All that is filed under the name, or under a beginning or an end of it.
+    fn find(&self, name: &str) -> Vec<&[Entry]> {
         let mut found = Vec::with_capacity(8);
-        found.push(self.exact.get(hash(arn.bytes())));
+        found.push(self.exact.get(hash(name.bytes())));
         self.beginnings.find(name.bytes(), &mut found);
         self.endings.find(name.bytes().rev(), &mut found);
         found
@@ -142,8 +142,13 @@ impl Table {
 /// What follows `user/`, `role/` or `function:` in a pattern. As in an ARN, six separators come before it: no wildcard stands
 /// for one of these.
 fn name_of(pattern: &str) -> &str {
-    let mut separators = pattern.match_indices([':', '/']);
-    separators.nth(5).and_then(|(at, _)| pattern.get(at + 1..)).unwrap_or_default()
+    let is_separator = |byte: u8| byte == b':' || byte == b'/';
+    let mut separators = 0;
+    let end = pattern.bytes().position(|byte| {
+        separators += u32::from(is_separator(byte));
+        separators == 6
+    });
+    end.and_then(|at| pattern.get(at + 1..)).unwrap_or_default()
 }
 
 /// The hash of the empty text. This is FNV-1a, which takes byte for byte; see
