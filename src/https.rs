@@ -24,10 +24,12 @@ use hyper_util::client::legacy::connect::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::error::Error;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -236,18 +238,33 @@ impl Service<Uri> for Dial {
         let ahead = Origin::of(&uri).and_then(|origin| self.take(&origin));
         let https = self.https.clone();
         Box::pin(async move {
-            match ahead {
-                Some(Connection::Done(stream)) => return Ok(*stream),
-                Some(Connection::Begun(task)) => {
-                    if let Ok(Ok(stream)) = task.await {
-                        return Ok(stream);
-                    }
-                }
-                None => {}
+            let stream = match ahead {
+                Some(Connection::Done(stream)) => Some(*stream),
+                Some(Connection::Begun(task)) => task.await.ok().and_then(Result::ok),
+                None => None,
+            };
+            if let Some(mut stream) = stream
+                && is_open(&mut stream).await
+            {
+                return Ok(stream);
             }
             connect(https, uri).await
         })
     }
+}
+
+/// Whether the other side waits for a request. hyper tries a request again whose connection turns out to be closed, but not
+/// on one that is new to it, and the SDK does so only after a pause.
+///
+/// There is nothing to read on an open one but what TLS keeps to itself.
+async fn is_open(stream: &mut Stream) -> bool {
+    let mut stream = TokioIo::new(stream);
+    let mut byte = [0];
+    poll_fn(|context| {
+        let read = Pin::new(&mut stream).poll_read(context, &mut ReadBuf::new(&mut byte));
+        Poll::Ready(read.is_pending())
+    })
+    .await
 }
 
 async fn connect(mut https: HttpsConnector<Tcp>, uri: Uri) -> Result<Stream, BoxError> {
