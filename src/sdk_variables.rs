@@ -6,7 +6,9 @@
 //! See <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future;
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::Builder;
@@ -19,7 +21,7 @@ pub(crate) type Get = fn(&str) -> Option<String>;
 pub(crate) fn read(get: Get) -> Builder {
     let mut config = SdkConfig::builder().service_config(Endpoints(get));
     config
-        .set_credentials_provider(credentials(get))
+        .set_credentials_provider(Some(SharedCredentialsProvider::new(Variables(credentials(get)))))
         .set_region(set("AWS_REGION", get).or_else(|| set("AWS_DEFAULT_REGION", get)).map(Region::new))
         .set_endpoint_url(endpoint("AWS_ENDPOINT_URL", get))
         .set_use_fips(is_true("AWS_USE_FIPS_ENDPOINT", get))
@@ -27,14 +29,30 @@ pub(crate) fn read(get: Get) -> Builder {
     config
 }
 
-/// Without both keys there are none, and calls fail with the SDK's words for it.
-fn credentials(get: Get) -> Option<SharedCredentialsProvider> {
+/// Credentials, or the name of the variable that is missing: every call says so, where the SDK alone would speak of schemes
+/// and resolvers.
+#[derive(Debug)]
+struct Variables(Result<Credentials, &'static str>);
+
+impl ProvideCredentials for Variables {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let missing = |name: &&str| CredentialsError::invalid_configuration(format!("{name} is not set"));
+        let found: provider::Result = self.0.as_ref().cloned().map_err(missing);
+        future::ProvideCredentials::ready(found)
+    }
+}
+
+fn credentials(get: Get) -> Result<Credentials, &'static str> {
+    let needed = |name| set(name, get).ok_or(name);
     let mut credentials = Credentials::builder()
-        .access_key_id(set("AWS_ACCESS_KEY_ID", get)?)
-        .secret_access_key(set("AWS_SECRET_ACCESS_KEY", get)?)
+        .access_key_id(needed("AWS_ACCESS_KEY_ID")?)
+        .secret_access_key(needed("AWS_SECRET_ACCESS_KEY")?)
         .provider_name("Environment");
     credentials.set_session_token(set("AWS_SESSION_TOKEN", get));
-    Some(SharedCredentialsProvider::new(credentials.build()))
+    Ok(credentials.build())
 }
 
 /// `AWS_ENDPOINT_URL_IAM` and its like, which go before `AWS_ENDPOINT_URL`.
@@ -66,7 +84,6 @@ fn set(name: &str, get: Get) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_credential_types::provider::ProvideCredentials;
 
     fn endpoint_of_iam(get: Get) -> Option<String> {
         let key =
@@ -98,11 +115,15 @@ mod tests {
         assert_eq!((shared.endpoint_url(), shared.use_fips(), shared.use_dual_stack()), (None, None, None));
     }
 
-    #[test]
-    fn what_is_missing_or_blank_is_not_set() {
+    #[tokio::test]
+    async fn what_is_missing_or_blank_is_not_set() {
         let shared = read(|name| (name != "AWS_ACCESS_KEY_ID").then(|| " ".to_owned())).build();
-        assert!(shared.credentials_provider().is_none() && shared.region().is_none());
-        assert_eq!(shared.endpoint_url(), None);
+        let error = shared.credentials_provider().unwrap().provide_credentials().await.unwrap_err();
+        assert!(format!("{error:?}").contains("AWS_ACCESS_KEY_ID is not set"), "{error:?}");
+        assert_eq!((shared.region(), shared.endpoint_url()), (None, None));
+        let shared = read(|name| (name == "AWS_ACCESS_KEY_ID").then(|| "key".to_owned())).build();
+        let error = shared.credentials_provider().unwrap().provide_credentials().await.unwrap_err();
+        assert!(format!("{error:?}").contains("AWS_SECRET_ACCESS_KEY is not set"), "{error:?}");
         let shared = read(|name| (name == "AWS_DEFAULT_REGION").then(|| "us-east-1".to_owned())).build();
         assert_eq!(shared.region().unwrap().as_ref(), "us-east-1");
     }
