@@ -115,7 +115,7 @@ impl<'a> InlinePolicies<'a> {
     ///
     /// Needs `iam:PutUserPolicy` or `iam:PutRolePolicy`.
     pub async fn put(self, document: &str, timeout: Duration) -> Result<(), Failure> {
-        let timeouts = TimeoutConfig::builder().connect_timeout(timeout).operation_timeout(timeout).build();
+        let timeouts = TimeoutConfig::builder().operation_timeout(timeout).build();
         let once = Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         let name = self.principal.name();
         let answer = match self.principal.kind() {
