@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+import certifi  # noqa: E402
 import cloudformation  # noqa: E402
+import tls  # noqa: E402
 
 from local import aws, proxy, runtime_api  # noqa: E402
 
@@ -76,6 +78,43 @@ def function(start):
     """One that tells everything: what it remembers of a test must not silence the next."""
     with start(NOTICE_INTERVAL="0") as function:
         yield function
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return tls.Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def bundle(authority):
+    """A file of authorities: the public ones, as in Lambda, and the one of the tests."""
+    path = authority.directory / "bundle.pem"
+    path.write_bytes(Path(certifi.where()).read_bytes() + authority.pem)
+    return path
+
+
+@pytest.fixture
+def iam(calls, authority):
+    with tls.door(calls.endpoint, authority.context()) as door:
+        yield door
+
+
+@pytest.fixture
+def sns(calls, authority):
+    with tls.door(calls.endpoint, authority.context()) as door:
+        yield door
+
+
+@pytest.fixture
+def start_secured(start, iam, sns, bundle):
+    """Starts the binary with IAM and SNS behind a door each, and nothing anywhere else."""
+
+    def start_secured(**variables):
+        endpoints = {"AWS_ENDPOINT_URL_IAM": iam.endpoint, "AWS_ENDPOINT_URL_SNS": sns.endpoint}
+        nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+        return start(**{**nowhere, **endpoints, "SSL_CERT_FILE": str(bundle), "NOTICE_INTERVAL": "0", **variables})
+
+    return start_secured
 
 
 @pytest.fixture(scope="session")
