@@ -152,7 +152,7 @@ impl Source {
             Err(failure) => return Err(aws::problem_of(failure)),
         };
         let own = document.as_deref().map_or(0, policy::counted_size);
-        let used = policies.usage().await.map_or(own, |usage| usage.used);
+        let used = policies.usage(document.as_deref()).await.map_or(own, |usage| usage.used);
         Ok(Ok(Policies { document, others: used.saturating_sub(own) }))
     }
 }
