@@ -2,15 +2,14 @@
 //!
 //! `SSL_CERT_FILE` and `SSL_CERT_DIR` name others, as for OpenSSL. In Lambda it is the one bundle of Amazon Linux.
 
-use memchr::memchr;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const END: &[u8] = b"-----END CERTIFICATE-----";
-/// Few certificates are larger.
-const CAPACITY: usize = 4_096;
 
 /// Reads them.
 ///
@@ -18,8 +17,9 @@ const CAPACITY: usize = 4_096;
 /// cold start. Whatever is no bundle is left to the library.
 pub(crate) fn load() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    if let Some(text) = bundle().and_then(|path| std::fs::read(path).ok()) {
-        roots.add_parsable_certificates(certificates(&text));
+    if let Some(file) = bundle().and_then(|path| File::open(path).ok()) {
+        // One that is no certificate is passed over, as the library does it; so is what cannot be read.
+        drop(certificates(BufReader::new(file), |certificate| drop(roots.add(certificate))));
     }
     if roots.is_empty() {
         let found = rustls_native_certs::load_native_certs();
@@ -42,25 +42,29 @@ fn bundle() -> Option<PathBuf> {
     }
 }
 
-/// The certificates in a text; what is between them, or cannot be decoded, is passed over.
-fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
-    let mut found = Vec::new();
-    let mut open: Option<Vec<u8>> = None;
-    let mut rest = pem;
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
-        rest = after;
-        match (line.trim_ascii_end(), &mut open) {
-            (BEGIN, _) => open = Some(Vec::with_capacity(CAPACITY)),
-            (END, Some(base64)) => {
-                found.extend(base64_simd::STANDARD.decode_to_vec(&*base64).ok().map(CertificateDer::from));
-                open = None;
+/// Gives the certificates in a text one by one, so that neither they nor the text are in memory at once. What is between
+/// them, or cannot be decoded, is passed over.
+fn certificates(mut pem: impl BufRead, mut found: impl FnMut(CertificateDer<'_>)) -> io::Result<()> {
+    let (mut line, mut base64, mut der, mut is_open) = (Vec::new(), Vec::new(), Vec::new(), false);
+    while pem.read_until(b'\n', &mut line)? > 0 {
+        match line.trim_ascii_end() {
+            BEGIN => {
+                base64.clear();
+                is_open = true;
             }
-            (base64, Some(text)) => text.extend_from_slice(base64),
-            (_, None) => {}
+            END if is_open => {
+                is_open = false;
+                der.clear();
+                if base64_simd::STANDARD.decode_append(&base64, &mut der).is_ok() {
+                    found(CertificateDer::from(der.as_slice()));
+                }
+            }
+            text if is_open => base64.extend_from_slice(text),
+            _ => {}
         }
+        line.clear();
     }
-    found
+    Ok(())
 }
 
 #[cfg(test)]
@@ -73,10 +77,12 @@ mod tests {
             -----BEGIN CERTIFICATE-----\nAA*C\nAwQ=\n-----END CERTIFICATE-----\n\
             -----BEGIN CERTIFICATE-----\nAAEC\n-----BEGIN CERTIFICATE-----\r\nBQYH\r\n-----END CERTIFICATE-----\r\n\
             -----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nAAEC";
-        assert_eq!(
-            certificates(pem.as_bytes()),
-            [CertificateDer::from(vec![0, 1, 2, 3, 4]), vec![5, 6, 7].into()]
-        );
-        assert!(certificates(b"").is_empty());
+        let all = |pem: &str| {
+            let mut all = Vec::new();
+            certificates(pem.as_bytes(), |certificate| all.push(certificate.to_vec())).unwrap();
+            all
+        };
+        assert_eq!(all(pem), [vec![0, 1, 2, 3, 4], vec![5, 6, 7]]);
+        assert!(all("").is_empty());
     }
 }
