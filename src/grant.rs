@@ -57,8 +57,9 @@ const _: () = assert!(
     "a writer must watch for longer than another may take"
 );
 
-/// When the policy is looked at between a write and the end of [`SETTLE`], so that a lost grant is added again soon.
-const LOOKS: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(800)];
+/// When the policy is looked at between a write and the end of [`SETTLE`], so that a lost grant is added again soon. More
+/// looks did not bring ten writers to an end any sooner.
+const LOOKS: [Duration; 1] = [Duration::from_millis(300)];
 /// Before a lost grant is added again, up to so long is waited, at random: writers who met once shall not meet again.
 const MAX_BACKOFF: Duration = Duration::from_millis(400);
 
