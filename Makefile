@@ -36,7 +36,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo invoke preview test check lint-template validate deny fuzz fmt build expected clean
-.PHONY: bench count baseline bench-binaries
+.PHONY: bench count baseline bench-binaries valgrind
 .PHONY: deploy allowlist canary logs redrive undo diagram
 
 help: ## List the targets
@@ -64,6 +64,7 @@ test: $(READY) ## Run all tests: of the library, of the real binary over the wir
 	cargo build --locked --quiet
 	cargo test --locked --quiet --package remediator
 	cargo build --locked --quiet --package remediator
+	cargo test --locked --quiet --package bench-driver
 	$(VENV)/bin/python -m pytest --quiet --numprocesses 8 tests/e2e
 
 check: $(READY) lint-template ## Check format, lints, documentation and template
@@ -127,23 +128,26 @@ bench-binaries: build
 	chmod +x target/bench/remediator/bootstrap
 	cargo build --locked --quiet --profile driver --package bench-driver
 
-# As large as that of Amazon Linux, and the same for everybody.
+# One file with the public authorities, like that of Amazon Linux, and the same for everybody.
 BUNDLE = $$($(VENV)/bin/python -c 'import certifi; print(certifi.where())')
 DRIVER = target/driver/bench-driver
 MEASURED = --binary target/bench/remediator/bootstrap --bundle "$(BUNDLE)"
 
 bench: bench-binaries $(BENCH_VENV)/.ready ## Measure it beside the floor and a peer in Python: a table in target/bench/ (ROUNDS)
+	missed=0; \
 	$(DRIVER) measure $(MEASURED) --floor target/lambda/floor/bootstrap --python $(BENCH_VENV)/bin/python \
-		--peer benches/python --rounds $(ROUNDS)
-	$(DRIVER) grow $(MEASURED)
-	cargo bench --locked --package decision-core-bench
-	$(VENV)/bin/python -m benches.core_report
+		--peer benches/python --rounds $(ROUNDS) || missed=1; \
+	$(VENV)/bin/python -m benches.cost && $(DRIVER) grow $(MEASURED) \
+		&& cargo bench --locked --package decision-core-bench && $(VENV)/bin/python -m benches.core_report || missed=1; \
+	exit $$missed
 
-count: bench-binaries ## Count instructions, calls and bytes, and compare them with benches/baseline.json
+valgrind:
 	@valgrind --version || { echo 'valgrind is missing, nothing was counted: apt-get install valgrind' >&2; exit 1; }
+
+count: valgrind bench-binaries ## Count instructions, calls and bytes, and compare them with benches/baseline.json
 	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json
 
-baseline: bench-binaries ## Write benches/baseline.json anew; look at the difference before you commit it
+baseline: valgrind bench-binaries ## Write benches/baseline.json anew; look at the difference before you commit it
 	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json --update
 
 deploy: $(DEPLOY_VENV)/.ready ## Build and deploy the stack, with questions the first time (STACK, REGION, ARCHITECTURE, CONFIG)

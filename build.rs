@@ -6,6 +6,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var("PROFILE").is_ok_and(|profile| profile == "release")
         && std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux")
+        && std::env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|library| library == "gnu")
     {
         println!("cargo::rustc-link-arg-bins=-no-pie");
     }

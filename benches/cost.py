@@ -1,5 +1,5 @@
-"""What a million denied invokes a day costs: the measured times, stretched to a function's share of a processor, and the
-published prices.
+"""What Lambda takes for a million denied invokes a day: the measured times of a warm function, stretched to its share of a
+processor, and the published prices. What else costs is in docs/operations.md.
 
 Run `make bench` before. The times are those of this machine, for both architectures: arm64 was not measured.
 """

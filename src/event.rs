@@ -348,7 +348,7 @@ fn read_resources<'a>(resources: Option<&'a Value>, form: &mut Form) -> Vec<Reco
     functions
 }
 
-/// The values of a few keys, likewise.
+/// The values of a few keys, in one go through the object.
 fn some_of<'a, const N: usize>(
     object: Option<&'a Map<String, Value>>,
     keys: [&str; N],

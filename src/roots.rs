@@ -18,8 +18,11 @@ const END: &[u8] = b"-----END CERTIFICATE-----";
 pub(crate) fn load() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     if let Some(file) = bundle().and_then(|path| File::open(path).ok()) {
-        // One that is no certificate is passed over, as the library does it; so is what cannot be read.
-        drop(certificates(BufReader::new(file), |certificate| drop(roots.add(certificate))));
+        // One that is no certificate is passed over, as the library does it.
+        let read = certificates(BufReader::new(file), |certificate| drop(roots.add(certificate)));
+        if let Err(error) = read {
+            tracing::warn!(%error, "the bundle of certificate authorities could not be read to its end");
+        }
     }
     if roots.is_empty() {
         let found = rustls_native_certs::load_native_certs();

@@ -74,7 +74,15 @@ fn endpoint(name: &str, get: Get) -> Option<String> {
 }
 
 fn is_true(name: &str, get: Get) -> Option<bool> {
-    set(name, get).map(|text| text.eq_ignore_ascii_case("true"))
+    let text = set(name, get)?;
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => {
+            tracing::warn!(variable = name, value = text, "neither true nor false, and so not set");
+            None
+        }
+    }
 }
 
 fn set(name: &str, get: Get) -> Option<String> {

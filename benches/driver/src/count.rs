@@ -53,7 +53,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         std::fs::write(&arguments.baseline, serde_json::to_string_pretty(&counts)? + "\n")?;
         return Ok(());
     }
-    let baseline: Counts = serde_json::from_str(&std::fs::read_to_string(&arguments.baseline)?)?;
+    let baseline = std::fs::read_to_string(&arguments.baseline)
+        .map_err(|error| format!("{}: {error}; make baseline writes it", arguments.baseline.display()))?;
+    let baseline: Counts = serde_json::from_str(&baseline)?;
     let problems = compare(&baseline, &counts);
     println!("{}", table(&baseline, &counts));
     match problems.is_empty() {

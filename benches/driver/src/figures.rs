@@ -28,7 +28,7 @@ pub(crate) struct StepFigures {
     pub(crate) own_ms: Spread,
     pub(crate) waited_ms: Spread,
     pub(crate) cpu_ms: Spread,
-    /// The calls, in order; those of the last run, as the others have the same.
+    /// The calls of the last run, in order.
     pub(crate) calls: Vec<String>,
     pub(crate) handshakes: Spread,
 }

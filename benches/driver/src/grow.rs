@@ -1,4 +1,5 @@
-//! One environment for a long time: how many events it takes in a second, and whether its memory grows.
+//! One environment for a long time: how many events it takes in a second, the driver's own work included, and whether its
+//! memory grows.
 
 use crate::backend::Backend;
 use crate::certificates::Certificates;
@@ -99,7 +100,7 @@ async fn stream(
 }
 
 fn table(streams: &[Stream], peak: u64) -> String {
-    let mut text = "| stream | events | a second | memory after a twentieth, KiB | after half | after all |\n|---|---|---|---|---|---|\n".to_owned();
+    let mut text = "| stream | events | a second | memory after the first look, KiB | after half | after all |\n|---|---|---|---|---|---|\n".to_owned();
     for Stream { name, events, per_second, memory_ki_b } in streams {
         let at = |place: usize| memory_ki_b.get(place).map(u64::to_string).unwrap_or_default();
         let (half, last) =

@@ -1,5 +1,5 @@
-//! Measures the function as Lambda would run it: `measure` takes times beside the floor and the peer, `count` counts what
-//! does not wobble and compares it with what was counted before.
+//! Measures the function as Lambda would run it: `measure` takes times beside the floor and the peer, `grow` sends one
+//! process many events, `count` counts what does not wobble and compares it with what was counted before.
 
 mod artifact;
 mod backend;

@@ -93,5 +93,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     std::fs::write(arguments.output.join("bench.json"), serde_json::to_string_pretty(&report)? + "\n")?;
     std::fs::write(arguments.output.join("bench.md"), &table)?;
     println!("{table}");
-    Ok(())
+    match report.missed()?.as_slice() {
+        [] => Ok(()),
+        missed => Err(format!("budgets missed: {}", missed.join("; ")).into()),
+    }
 }

@@ -30,7 +30,7 @@ impl Report {
         writeln!(
             text,
             "{} processes of each, in turn; {} certificate authorities in one bundle. Times in milliseconds: median \
-             (smallest to largest) [99th percentile]. The time that the write protocol deliberately waits is left out but \
+             (smallest to largest) [99th percentile, which of few values is the largest]. The time that the write protocol deliberately waits is left out but \
              in its own row.\n",
             self.rounds, self.roots
         )?;
@@ -64,6 +64,12 @@ impl Report {
             writeln!(text, "| {name} | {measured:.4} | {most:.4} | {verdict} |")?;
         }
         Ok(text)
+    }
+
+    /// The budgets that are not kept.
+    pub(crate) fn missed(&self) -> Result<Vec<&'static str>, Missing> {
+        let is_missed = |budget: &Budget| budget.measured > budget.most;
+        Ok(self.budgets()?.into_iter().filter(is_missed).map(|budget| budget.name).collect())
     }
 
     fn rows(&self, delay: u64) -> Result<Vec<Row>, Missing> {

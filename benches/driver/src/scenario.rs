@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::certificates::Certificates;
 use crate::events;
-use crate::subject::{Cost, Running, Subject};
+use crate::subject::{Cost, NOTABLE, Running, Subject};
 use serde_json::Value;
 use std::error::Error;
 
@@ -91,6 +91,14 @@ pub(crate) async fn take(
         if !(0..=number).all(|number| policy.contains(&format!("{:?}", events::arn(number)))) {
             return Err(format!("{name} {number}, and the policy is {policy}").into());
         }
+    }
+    // Whoever takes so long has waited, and says for how long; nothing else waits.
+    if (reply.cost.wall > NOTABLE) == reply.cost.waited.is_zero() {
+        return Err(format!(
+            "{name} {number} took {:?}, and waited {:?}",
+            reply.cost.wall, reply.cost.waited
+        )
+        .into());
     }
     Ok(reply.cost)
 }

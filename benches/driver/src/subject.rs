@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 /// How long a function may take for anything before it is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Longer than anything but a deliberate wait.
-const NOTABLE: Duration = Duration::from_secs(1);
+pub(crate) const NOTABLE: Duration = Duration::from_secs(1);
 pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:281502313273:denials";
 
 /// A program that is a Lambda function.
@@ -134,7 +134,7 @@ impl Subject {
 impl Running<'_> {
     /// Gives it an event and waits for the answer, and until it asks for the next.
     pub(crate) async fn invoke(&mut self, event: Vec<u8>) -> Result<Reply, Box<dyn Error>> {
-        let logged = self.log().len();
+        let logged = self.with_log(|log| log.len());
         self.api.give(event);
         let (mut given, mut answer) = (None, None);
         while answer.is_none() {
@@ -159,7 +159,7 @@ impl Running<'_> {
             // What it logged of its wait may still be in the pipe.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let waited = waited(self.log().get(logged..).unwrap_or_default());
+        let waited = self.with_log(|log| waited(log.get(logged..).unwrap_or_default()));
         Ok(Reply { cost: Cost { wall: at - given, cpu, waited, seen }, is_error, body })
     }
 
@@ -175,12 +175,12 @@ impl Running<'_> {
 
     /// All that it wrote.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.with_log(|log| log.clone())
     }
 
     /// Forgets what it wrote: the log of many events is large.
     pub(crate) fn forget_log(&self) {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.with_log(String::clear);
     }
 
     /// Ends it as Lambda does, and gives all that it wrote.
@@ -189,6 +189,10 @@ impl Running<'_> {
         tokio::time::timeout(PATIENCE, self.child.wait()).await??;
         tokio::time::sleep(Duration::from_millis(20)).await;
         Ok(self.log())
+    }
+
+    fn with_log<T>(&self, look: impl FnOnce(&mut String) -> T) -> T {
+        look(&mut self.log.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn take_cpu(&mut self) -> Result<Duration, Box<dyn Error>> {
