@@ -36,7 +36,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo invoke preview test check lint-template validate deny fuzz fmt build expected clean
-.PHONY: bench count baseline bench-binaries valgrind
+.PHONY: bench count baseline bench-binaries valgrind-there
 .PHONY: deploy allowlist canary logs redrive undo diagram
 
 help: ## List the targets
@@ -141,13 +141,13 @@ bench: bench-binaries $(BENCH_VENV)/.ready ## Measure it beside the floor and a 
 		&& cargo bench --locked --package decision-core-bench && $(VENV)/bin/python -m benches.core_report || missed=1; \
 	exit $$missed
 
-valgrind:
+valgrind-there:
 	@valgrind --version || { echo 'valgrind is missing, nothing was counted: apt-get install valgrind' >&2; exit 1; }
 
-count: valgrind bench-binaries ## Count instructions, calls and bytes, and compare them with benches/baseline.json
+count: valgrind-there bench-binaries ## Count instructions, calls and bytes, and compare them with benches/baseline.json
 	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json
 
-baseline: valgrind bench-binaries ## Write benches/baseline.json anew; look at the difference before you commit it
+baseline: valgrind-there bench-binaries ## Write benches/baseline.json anew; look at the difference before you commit it
 	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json --update
 
 deploy: $(DEPLOY_VENV)/.ready ## Build and deploy the stack, with questions the first time (STACK, REGION, ARCHITECTURE, CONFIG)

@@ -214,7 +214,7 @@ def test_killed_after_a_step(step, account, spoiled, variables, figure):
     """The process is killed when a call was carried out and before it hears of that."""
     victim = {}
     looks = {"get": ("iam:GetUserPolicy", 0), "put": ("iam:PutUserPolicy", 0), "first look": ("iam:GetUserPolicy", 1)}
-    looks |= {"last look": ("iam:GetUserPolicy", 4), "publish": ("sns:Publish", 0)}
+    looks |= {"last look": ("iam:GetUserPolicy", 2), "publish": ("sns:Publish", 0)}
 
     def kill(action, count):
         if (action, count) == looks[step] and "pid" in victim:
