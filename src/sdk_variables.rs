@@ -151,5 +151,10 @@ mod tests {
         assert_eq!(endpoint_of_iam(ignored), None);
         let shared = read(|name| name.starts_with("AWS_USE_").then(|| "True".to_owned())).build();
         assert_eq!((shared.use_fips(), shared.use_dual_stack()), (Some(true), Some(true)));
+        let shared = read(|name| name.starts_with("AWS_USE_").then(|| "FALSE".to_owned())).build();
+        assert_eq!((shared.use_fips(), shared.use_dual_stack()), (Some(false), Some(false)));
+        // As in AWS's SDKs, which warn of it, too: it is not taken for one or the other.
+        let shared = read(|name| name.starts_with("AWS_USE_").then(|| "1".to_owned())).build();
+        assert_eq!((shared.use_fips(), shared.use_dual_stack()), (None, None));
     }
 }
