@@ -1,4 +1,4 @@
-//! Who may be granted which function: the owner's document, and the only source of permission.
+//! Who may be granted which function: the owner's document, and nothing else gives permission.
 //!
 //! An [`Allowlist`] is a list of [`Rule`]s, the first of which that matches decides. It is not a policy: it has no deny,
 //! no condition and no default, and what it does not list is not granted. A document with anything wrong in it is refused
@@ -6,8 +6,9 @@
 
 use crate::arn::{self, FunctionArn, is_account, is_partition};
 use crate::pattern;
-use crate::principal::{self, Principal};
+use crate::principal::{self, Principal, RoleSession, SessionRole};
 use crate::rule_index::RuleIndex;
+use crate::source::{Source, Sources};
 use crate::strict_form::StrictForm;
 use serde::de::{Deserialize, Deserializer};
 use std::collections::HashMap;
@@ -25,7 +26,8 @@ pub struct Allowlist {
     index: RuleIndex,
 }
 
-/// One rule: it matches when one of its principals and one of its functions match.
+/// One rule: it matches when one of its principals and one of its functions match, and the denial came in on one of its
+/// sources.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -42,6 +44,10 @@ pub struct Rule {
     /// What to do when the rule matches.
     #[serde(default)]
     action: RuleAction,
+    /// The ways on which a denial may come in for the rule to match; `cloudtrail` and `manual` where nothing is said.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<Source>", length(min = 1)))]
+    sources: Sources,
 }
 
 /// What a rule is for.
@@ -139,6 +145,13 @@ pub struct Clause<'a> {
     pub function: &'a FunctionPattern,
 }
 
+/// No rule matches.
+#[derive(Debug, Clone, Copy)]
+pub struct NoRule<'a> {
+    /// The first that would, had the denial come in on another way.
+    pub of_another_source: Option<&'a Rule>,
+}
+
 impl Allowlist {
     /// Reads a document.
     pub fn parse(text: &str) -> Result<Self, AllowlistError> {
@@ -179,11 +192,38 @@ impl Allowlist {
         Ok(())
     }
 
-    /// The rule that decides on `principal` and `function`, if there is one.
-    pub fn rule_for(&self, principal: &Principal, function: &FunctionArn) -> Option<&Rule> {
+    /// The rule that decides on a denial from `source` for `principal` and `function`: the first that matches.
+    pub fn rule_for(
+        &self,
+        source: Source,
+        principal: &Principal,
+        function: &FunctionArn,
+    ) -> Result<&Rule, NoRule<'_>> {
+        let mut of_another_source = None;
+        for rule in self.rules_of(principal, function) {
+            if rule.sources.has(source) {
+                return Ok(rule);
+            }
+            of_another_source.get_or_insert(rule);
+        }
+        Err(NoRule { of_another_source })
+    }
+
+    /// The rules that match `principal` and `function`, each for its own sources.
+    pub fn rules_of(&self, principal: &Principal, function: &FunctionArn) -> impl Iterator<Item = &Rule> {
         let places = self.index.candidates(principal, function);
-        let mut rules = places.into_iter().filter_map(|place| self.rules.get(place));
-        rules.find(|rule| rule.clause_for(principal, function).is_some())
+        let rules = places.into_iter().filter_map(|place| self.rules.get(place));
+        rules.filter(move |rule| rule.clause_for(principal, function).is_some())
+    }
+
+    /// Whether a rule may match a denial from `source` for `role`, whatever the role's path; says yes where it is hard to
+    /// tell.
+    pub fn may_admit(&self, source: Source, role: &SessionRole, function: &FunctionArn) -> bool {
+        self.rules.iter().any(|rule| {
+            rule.sources.has(source)
+                && rule.functions.iter().any(|pattern| pattern.matches(function))
+                && rule.principals.iter().any(|pattern| pattern.may_match(role))
+        })
     }
 
     /// The rules, in the order in which they are asked.
@@ -213,6 +253,11 @@ impl Rule {
     /// What the rule is for.
     pub fn action(&self) -> RuleAction {
         self.action
+    }
+
+    /// The ways on which a denial may come in.
+    pub fn sources(&self) -> Sources {
+        self.sources
     }
 
     /// Who may be granted its functions.
@@ -255,6 +300,26 @@ impl PrincipalPattern {
     /// Whether it matches.
     pub fn matches(&self, principal: &Principal) -> bool {
         arn_like(&self.0, principal.as_str())
+    }
+
+    /// Whether it may match `role` under some path; says yes where it is hard to tell.
+    fn may_match(&self, role: &SessionRole) -> bool {
+        let RoleSession { partition, account, role_name } = role.session();
+        let Some([_, of_partition, _, _, of_account, resource]) = arn::split(&self.0) else { return false };
+        let Some(path_and_name) = resource.strip_prefix("role/") else { return false };
+        // The name is what stands behind any slash of the pattern, or behind any star, which may end in one.
+        let mut names = path_and_name.char_indices().filter_map(|(at, character)| match character {
+            '/' => path_and_name.get(at + 1..),
+            '*' => path_and_name.get(at..),
+            _ => None,
+        });
+        // A question mark may stand for a slash as well.
+        let has_question_mark = path_and_name.contains('?');
+        of_account == account
+            && pattern::matches(of_partition, partition)
+            && (has_question_mark
+                || pattern::matches(path_and_name, role_name)
+                || names.any(|name| pattern::matches(name, role_name)))
     }
 }
 
@@ -371,7 +436,12 @@ mod tests {
 
     fn admits(principal: &str, function: &str, caller: &str, called: &str) -> bool {
         let list = Allowlist::parse(&json!({"rules": [rule(principal, function)]}).to_string()).unwrap();
-        list.rule_for(&Principal::parse(caller).unwrap(), &FunctionArn::parse(called).unwrap()).is_some()
+        list.rule_for(
+            Source::Cloudtrail,
+            &Principal::parse(caller).unwrap(),
+            &FunctionArn::parse(called).unwrap(),
+        )
+        .is_ok()
     }
 
     fn error(document: &Value) -> String {
@@ -430,8 +500,13 @@ mod tests {
             {"id": "three", "principals": [USER], "functions": [FUNCTION], "action": "grant"},
         ]});
         let list = Allowlist::parse(&list.to_string()).unwrap();
-        let rule =
-            list.rule_for(&Principal::parse(USER).unwrap(), &FunctionArn::parse(FUNCTION).unwrap()).unwrap();
+        let rule = list
+            .rule_for(
+                Source::Cloudtrail,
+                &Principal::parse(USER).unwrap(),
+                &FunctionArn::parse(FUNCTION).unwrap(),
+            )
+            .unwrap();
         assert_eq!((rule.id(), rule.action()), ("two", RuleAction::Notify));
     }
 
@@ -454,7 +529,7 @@ mod tests {
             let principal = Principal::parse(&format!("arn:aws:iam::281502313273:{caller}")).unwrap();
             let function = FunctionArn::new("aws", "us-east-1", "281502313273", &called).unwrap();
             let in_turn = list.rules.iter().find(|rule| rule.clause_for(&principal, &function).is_some());
-            prop_assert_eq!(list.rule_for(&principal, &function).map(Rule::id), in_turn.map(Rule::id));
+            prop_assert_eq!(list.rule_for(Source::Cloudtrail, &principal, &function).ok().map(Rule::id), in_turn.map(Rule::id));
         }
     }
 
@@ -485,7 +560,7 @@ mod tests {
                     }));
                     let list = Allowlist::parse(&json!({"rules": rules}).to_string()).unwrap();
                     assert_eq!(
-                        list.rule_for(&user, &function).map(Rule::id),
+                        list.rule_for(Source::Cloudtrail, &user, &function).ok().map(Rule::id),
                         Some("asked"),
                         "{principal} {called}"
                     );

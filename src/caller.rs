@@ -8,7 +8,7 @@
 use crate::agreement::{same, shown};
 use crate::arn::Arn;
 use crate::event::UserIdentity;
-use crate::principal::{Principal, PrincipalKind, RoleSession};
+use crate::principal::{Principal, PrincipalKind, RoleSession, SessionRole};
 use crate::text::one_line;
 
 /// Who called.
@@ -16,6 +16,8 @@ use crate::text::one_line;
 pub enum Caller {
     /// An IAM user, or the role of a session.
     Principal(Principal),
+    /// A role of which only a session's ARN tells, so that its path is not known.
+    Session(SessionRole),
     /// Somebody to whom no inline policy can be attached, or who is not named in full.
     Other {
         /// What it is, for a person.
@@ -34,14 +36,16 @@ impl Caller {
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Principal(principal) => Some(principal.account()),
+            Self::Session(role) => Some(role.session().account),
             Self::Other { account, .. } => account.as_deref(),
         }
     }
 
-    /// The ARN of the user or the role; of another caller, the one that CloudTrail or the message gives.
+    /// The ARN of the user or the role; of a session and of another caller, the one that CloudTrail or the message gives.
     pub fn arn(&self) -> Option<String> {
         match self {
             Self::Principal(principal) => Some(principal.as_str().to_owned()),
+            Self::Session(role) => Some(role.arn().to_owned()),
             Self::Other { arn, .. } => arn.clone(),
         }
     }
@@ -50,6 +54,7 @@ impl Caller {
     pub fn partition(&self) -> Option<&str> {
         match self {
             Self::Principal(principal) => Some(principal.partition()),
+            Self::Session(role) => Some(role.session().partition),
             Self::Other { partition, .. } => partition.as_deref(),
         }
     }
@@ -72,6 +77,29 @@ impl<'a> Subject<'a> {
         match self {
             Self::User(user) => Some(user),
             Self::Unknown | Self::Service => None,
+        }
+    }
+}
+
+/// The caller that a message names which came without `userIdentity`.
+pub(crate) fn named_caller(subject: Subject<'_>) -> Caller {
+    let other = |what: &str, text: Option<&str>| {
+        let arn = text.and_then(Arn::parse);
+        Caller::Other {
+            what: what.to_owned(),
+            partition: arn.map(|arn| arn.partition.to_owned()),
+            account: arn.map(|arn| arn.account.to_owned()).filter(|account| !account.is_empty()),
+            arn: text.filter(|text| arn.is_some() && is_plain(text)).map(str::to_owned),
+        }
+    };
+    match subject {
+        Subject::Unknown => other("not named by the message", None),
+        Subject::Service => other("an AWS service", None),
+        Subject::User(text) => {
+            let principal = Principal::parse(text).map(Caller::Principal);
+            principal
+                .or_else(|| SessionRole::parse(text).map(Caller::Session))
+                .unwrap_or_else(|| other("neither an IAM user nor a session of an IAM role", Some(text)))
         }
     }
 }

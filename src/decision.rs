@@ -4,12 +4,12 @@
 //! decided, and a grant is always the exact function that was denied, however wide the pattern that admitted it.
 
 use crate::agreement::shown;
-use crate::allowlist::{Allowlist, RuleAction};
+use crate::allowlist::{Allowlist, NoRule, RuleAction};
 use crate::arn::FunctionArn;
 use crate::caller::Caller;
 use crate::denial::Denial;
 use crate::message::{Cause, DenialKind};
-use crate::principal::Principal;
+use crate::principal::{Principal, SessionRole};
 use crate::refusal::{Reason, Refusal};
 
 /// Who we are: grants stay inside our account, and never go to ourselves.
@@ -35,6 +35,8 @@ pub enum Decision {
         /// The rule that says so, where one does.
         rule: Option<String>,
     },
+    /// Ask IAM who the caller is, and decide on what it says: the list may admit whom the text names.
+    Identify,
 }
 
 /// One principal may invoke one function, because a rule says so.
@@ -65,28 +67,64 @@ impl Grant {
 /// A denial that a list could admit: nothing but the list speaks against it.
 #[derive(Debug, Clone, Copy)]
 pub struct Admitted<'a> {
-    principal: &'a Principal,
+    party: Party<'a>,
     denial: &'a Denial,
+}
+
+/// To whom it could be granted.
+#[derive(Debug, Clone, Copy)]
+enum Party<'a> {
+    Principal(&'a Principal),
+    /// A role whose path is not known yet.
+    Session(&'a SessionRole),
 }
 
 /// Looks for all that refuses a denial whatever the list says. The order of the checks is part of the contract: each event
 /// has one reason.
 pub fn admit<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<Admitted<'a>, Refusal> {
-    admissible(denial, own).map(|principal| Admitted { principal, denial })
+    admissible(denial, own).map(|party| Admitted { party, denial })
+}
+
+/// Looks for all that refuses, and then asks the list.
+pub fn of(denial: &Denial, own: &OwnIdentity, allowlist: &Allowlist) -> Decision {
+    match admit(denial, own) {
+        Ok(admitted) => admitted.decide(allowlist),
+        Err(refusal) => Decision::Refuse { refusal, rule: None },
+    }
 }
 
 impl Admitted<'_> {
     /// Asks the list.
     pub fn decide(self, allowlist: &Allowlist) -> Decision {
-        let Self { principal, denial } = self;
-        let Some(rule) = allowlist.rule_for(principal, denial.function()) else {
-            let why = "no rule of the allowlist matches this principal and this function";
-            return Decision::Refuse { refusal: Refusal::new(Reason::NotAllowlisted, why), rule: None };
+        let Self { party, denial } = self;
+        let (source, function) = (denial.source(), denial.function());
+        let principal = match party {
+            Party::Principal(principal) => principal,
+            Party::Session(role) if allowlist.may_admit(source, role, function) => return Decision::Identify,
+            Party::Session(_) => {
+                let why =
+                    "no rule of the allowlist can match this role, whatever its path, and this function";
+                return Decision::Refuse { refusal: Refusal::new(Reason::NotAllowlisted, why), rule: None };
+            }
+        };
+        let rule = match allowlist.rule_for(source, principal, function) {
+            Ok(rule) => rule,
+            Err(NoRule { of_another_source }) => {
+                let why = match of_another_source {
+                    Some(rule) => {
+                        let (id, source) = (rule.id(), source.as_str());
+                        format!("the rule `{id}` matches, but does not admit the source `{source}`")
+                    }
+                    None => "no rule of the allowlist matches this principal and this function".to_owned(),
+                };
+                return Decision::Refuse { refusal: Refusal::new(Reason::NotAllowlisted, why), rule: None };
+            }
         };
         match rule.action() {
+            RuleAction::Grant if !denial.is_identified() => Decision::Identify,
             RuleAction::Grant => Decision::Grant(Grant {
                 principal: principal.clone(),
-                function: denial.function().clone(),
+                function: function.clone(),
                 rule: rule.id().to_owned(),
             }),
             RuleAction::Notify => Decision::Refuse {
@@ -97,8 +135,8 @@ impl Admitted<'_> {
     }
 }
 
-/// The principal of a denial that any list could admit.
-fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<&'a Principal, Refusal> {
+/// Whom of a denial any list could admit.
+fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<Party<'a>, Refusal> {
     let refuse = |reason, why: String| Err(Refusal::new(reason, why));
     let (caller, function) = (denial.caller(), denial.function());
 
@@ -122,22 +160,29 @@ fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<&'a Principal
             return refuse(Reason::OtherAccount, why);
         }
     }
-    let principal = match caller {
-        Caller::Principal(principal) => principal,
+    let (party, is_protected, is_own) = match caller {
+        Caller::Principal(principal) => {
+            let is_own = own.role.as_ref().is_some_and(|role| role.is_same(principal));
+            (Party::Principal(principal), principal.is_protected(), is_own)
+        }
+        Caller::Session(role) => {
+            let is_own = own.role.as_ref().is_some_and(|own| role.may_be(own));
+            (Party::Session(role), role.is_protected(), is_own)
+        }
         Caller::Other { what, .. } => {
             return refuse(Reason::UnsupportedPrincipal, format!("the caller is {what}"));
         }
     };
-    if principal.is_protected() {
+    if is_protected {
         return refuse(Reason::ProtectedRole, "the role is AWS's own, nobody else can modify it".to_owned());
     }
-    if own.role.as_ref().is_some_and(|role| role.is_same(principal)) {
+    if is_own {
         return refuse(Reason::OwnRole, "the role is that of the remediator itself".to_owned());
     }
     if !denial.cause().is_curable() {
         return refuse(Reason::NotIdentityBased, incurable(denial.cause()).to_owned());
     }
-    Ok(principal)
+    Ok(party)
 }
 
 fn incurable(cause: &Cause) -> &'static str {

@@ -1,16 +1,23 @@
-//! What CloudTrail reported, understood: who was denied which function, and what is said of the reason.
+//! What was reported, understood: who was denied which function, and what is said of the reason.
+//!
+//! It is read from CloudTrail's record of the call, or from the text of the error alone, which says less: then the caller
+//! is whom the text names, and [`identity`](crate::identity) asks IAM who that is before anything is granted.
 //!
 //! A [`Denial`] is not a judgement. It is the one reading of an event in which no field contradicts another and in which
 //! the function is one exact ARN; whatever does not get that far is refused or ignored here, each with its reason. Past
 //! this module nobody splits a colon or looks for a field.
 
-use crate::agreement::{agreed, same};
-use crate::arn::{FunctionArn, is_account};
+use crate::agreement::{agreed, same, shown};
+use crate::arn::{Arn, FunctionArn, is_account};
 use crate::called_function::{CalledFunction, agreed_function};
-use crate::caller::{Caller, Subject, agreed_caller};
+use crate::caller::{Caller, Subject, agreed_caller, named_caller};
+use crate::error_text::ErrorText;
 use crate::event::{ApiCall, Payload};
 use crate::message::{self, Cause, Message, NotOneDenial, Resource};
+use crate::principal::Principal;
 use crate::refusal::{Reason, Refusal};
+use crate::sentences;
+use crate::source::Source;
 use crate::text::one_line;
 
 /// The only action that is ever granted.
@@ -19,13 +26,43 @@ pub const ACTION: &str = "lambda:InvokeFunction";
 /// A denied invoke, free of contradictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
+    source: Source,
     caller: Caller,
+    is_identified: bool,
     function: FunctionArn,
     cause: Cause,
     account: Option<String>,
 }
 
 impl Denial {
+    /// The way on which it came in.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Whether it is known who the caller is: from CloudTrail's record, or since IAM was asked. A text alone does not say.
+    pub fn is_identified(&self) -> bool {
+        self.is_identified
+    }
+
+    /// The same denial, with the user or role that IAM holds under the name that the text gives.
+    pub fn identified(self, principal: Principal) -> Result<Self, Refusal> {
+        let is_meant = match &self.caller {
+            Caller::Principal(named) => *named == principal,
+            Caller::Session(role) => role.session().is_of(&principal),
+            Caller::Other { .. } => false,
+        };
+        if !is_meant {
+            let named = self.caller.arn().unwrap_or_default();
+            let why = format!(
+                "the message's principal is `{}`, IAM holds `{principal}` under its name",
+                shown(&named)
+            );
+            return Err(Refusal::new(Reason::ContradictoryEvent, why));
+        }
+        Ok(Self { caller: Caller::Principal(principal), is_identified: true, ..self })
+    }
+
     /// Who was denied.
     pub fn caller(&self) -> &Caller {
         &self.caller
@@ -50,19 +87,21 @@ impl Denial {
 /// What is known of an event, whatever becomes of it. Texts are fit to be shown, each on one line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The ARN of the user or the role; of another caller, the ARN that CloudTrail gives.
+    /// The way on which it came in, where its form says so.
+    pub source: Option<Source>,
+    /// The ARN of the user or the role; of a session and of another caller, the ARN that CloudTrail or the text gives.
     pub principal: Option<String>,
     /// The function.
     pub function: Option<FunctionArn>,
     /// The reason; `None` where no denial was read.
     pub cause: Option<Cause>,
-    /// The account that recorded the call.
+    /// The account that recorded the call; of a text that came without one, the caller's.
     pub account: Option<String>,
-    /// The region of the call.
+    /// The region of the call; of a text, the function's.
     pub region: Option<String>,
-    /// CloudTrail's `eventID`.
+    /// CloudTrail's `eventID`; of a report, EventBridge's; of a line in a log, CloudWatch's.
     pub event_id: Option<String>,
-    /// CloudTrail's `eventTime`.
+    /// CloudTrail's `eventTime`, or when it was reported or logged.
     pub event_time: Option<String>,
     /// CloudTrail's `sourceIPAddress`.
     pub source_ip_address: Option<String>,
@@ -90,14 +129,50 @@ pub fn read(payload: &Payload) -> (Facts, Reading) {
         }
         Payload::NotJson(why) => return (Facts::default(), ignored(format!("it is not JSON: {why}"))),
     };
-    match ApiCall::read(value) {
-        Ok(call) => read_call(&call),
-        Err(other) => (Facts::of_call(&other.call), ignored(other.why)),
+    let other = match ApiCall::read(value) {
+        Ok(call) => return read_call(&call, Source::Cloudtrail),
+        Err(other) => other,
+    };
+    if let Some(error) = ErrorText::read(value) {
+        return read_text(&error);
     }
+    let source = other.is_of_cloudtrail.then_some(Source::Cloudtrail);
+    (Facts { source, ..Facts::of_call(&other.call) }, ignored(other.why))
 }
 
-fn read_call(call: &ApiCall<'_>) -> (Facts, Reading) {
-    let mut facts = Facts::of_call(call);
+/// Reads the text of an error, from wherever it came.
+pub fn read_text(error: &ErrorText<'_>) -> (Facts, Reading) {
+    let sentences = sentences::find(error.text);
+    // Different ones together are a message that cannot be read.
+    let message = sentences.join(" ");
+    let call = ApiCall {
+        envelope_account: error.account,
+        event_id: error.event_id,
+        event_time: error.event_time,
+        error_message: Some(&message),
+        malformed: error.malformed,
+        ..ApiCall::default()
+    };
+    if sentences.is_empty() {
+        let facts = Facts { source: Some(error.source), ..Facts::of_call(&call) };
+        let why = if error.text.is_empty() {
+            "there is no text of an error in it"
+        } else {
+            "the text holds no denial"
+        };
+        return (facts, ignored(why.to_owned()));
+    }
+    let (mut facts, reading) = read_call(&call, error.source);
+    let principal = facts.principal.as_deref().and_then(Arn::parse);
+    facts.account = facts
+        .account
+        .or_else(|| principal.map(|arn| arn.account.to_owned()).filter(|account| !account.is_empty()));
+    facts.region = facts.function.as_ref().map(|function| function.region().to_owned());
+    (facts, reading)
+}
+
+fn read_call(call: &ApiCall<'_>, source: Source) -> (Facts, Reading) {
+    let mut facts = Facts { source: Some(source), ..Facts::of_call(call) };
     let parsed = call.error_message.map(message::parse);
     let subject = match &parsed {
         None | Some(Err(_)) => Subject::Unknown,
@@ -114,7 +189,8 @@ fn read_call(call: &ApiCall<'_>) -> (Facts, Reading) {
         Some(Err(_)) => Cause::Unread,
     };
 
-    let caller = agreed_caller(&call.identity, subject);
+    let is_recorded = source == Source::Cloudtrail;
+    let caller = if is_recorded { agreed_caller(&call.identity, subject) } else { Ok(named_caller(subject)) };
     facts.principal = caller.as_ref().ok().and_then(Caller::arn);
     let function = agreed_function(call, resource, caller.as_ref().ok());
     facts.function = function.as_ref().ok().and_then(CalledFunction::one).cloned();
@@ -137,7 +213,10 @@ fn read_call(call: &ApiCall<'_>) -> (Facts, Reading) {
         None | Some(Ok(_) | Err(NotOneDenial::OtherText)) => Ok(()),
     };
     let malformed = match call.malformed {
-        Some(field) => Err(format!("`{field}` has a form that CloudTrail does not write")),
+        Some(field) => Err(format!(
+            "`{field}` has a form that {} does not write",
+            if is_recorded { "CloudTrail" } else { "EventBridge" }
+        )),
         None => Ok(()),
     };
     let agreed = malformed.and(ambiguous).and_then(|()| {
@@ -151,7 +230,8 @@ fn read_call(call: &ApiCall<'_>) -> (Facts, Reading) {
             Reading::Refused(Refusal::new(Reason::UntrustedResource, why))
         }
         Ok((caller, CalledFunction::One(function), account)) => {
-            Reading::Denial(Denial { caller, function, cause, account: account.map(str::to_owned) })
+            let account = account.map(str::to_owned);
+            Reading::Denial(Denial { source, caller, is_identified: is_recorded, function, cause, account })
         }
     };
     (facts, reading)
@@ -169,6 +249,7 @@ impl Facts {
     fn of_call(call: &ApiCall<'_>) -> Self {
         let shown = |text: Option<&str>, max| text.map(|text| one_line(text, max));
         Self {
+            source: None,
             principal: None,
             function: None,
             cause: None,

@@ -148,6 +148,8 @@ pub struct OtherEvent<'a> {
     pub why: String,
     /// What was read before that was known.
     pub call: ApiCall<'a>,
+    /// Whether it is a record of CloudTrail all the same.
+    pub is_of_cloudtrail: bool,
 }
 
 impl<'a> ApiCall<'a> {
@@ -179,7 +181,8 @@ impl<'a> ApiCall<'a> {
         } else {
             return Ok(call);
         };
-        Err(Box::new(OtherEvent { why: why.to_owned(), call }))
+        let is_of_cloudtrail = detail_type == DETAIL_TYPE;
+        Err(Box::new(OtherEvent { why: why.to_owned(), call, is_of_cloudtrail }))
     }
 
     /// The fields that state the account that recorded the call.
@@ -198,7 +201,7 @@ impl<'a> ApiCall<'a> {
 
 impl OtherEvent<'_> {
     fn new(why: String) -> Box<Self> {
-        Box::new(Self { why, call: ApiCall::default() })
+        Box::new(Self { why, ..Self::default() })
     }
 }
 

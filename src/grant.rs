@@ -34,7 +34,8 @@
 
 use crate::config::Mode;
 use crate::decision::Grant;
-use crate::inline_policies::{Failure, IamError, InlinePolicies, Usage};
+use crate::iam_error::{Failure, IamError};
+use crate::inline_policies::{InlinePolicies, Usage};
 use crate::policy::{self, Merge, POLICY_NAME};
 use crate::refusal::{Reason, Refusal};
 use aws_sdk_iam::Client;
@@ -122,15 +123,22 @@ enum Stop {
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
+        match GrantError::of(failure) {
+            Ok(refusal) => Self::Refused(refusal),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+impl GrantError {
+    /// The error that a failure is, or the refusal, where it is final.
+    pub(crate) fn of(failure: Failure) -> Result<Refusal, Self> {
         match failure {
-            Failure::Refused(refusal) => Self::Refused(refusal),
-            Failure::Full => Self::Refused(Refusal::new(
-                Reason::PolicyFull,
-                "the quota for its inline policies is used up",
-            )),
-            Failure::Passing(error) | Failure::Lagging(error) | Failure::Lasting(error) => {
-                Self::Failed(error.into())
+            Failure::Refused(refusal) => Ok(refusal),
+            Failure::Full => {
+                Ok(Refusal::new(Reason::PolicyFull, "the quota for its inline policies is used up"))
             }
+            Failure::Passing(error) | Failure::Lagging(error) | Failure::Lasting(error) => Err(error.into()),
         }
     }
 }

@@ -1,23 +1,26 @@
 //! The one place that knows the order: event, denial, decision, grant, notice, outcome.
 
+use crate::allowlist::Allowlist;
 use crate::allowlist_source::{AllowlistSource, AllowlistUnreadable};
 use crate::arn::FunctionArn;
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::decision::{Decision, Grant, OwnIdentity, admit};
+use crate::decision::{self, Decision, Grant, OwnIdentity, admit};
 use crate::denial::{self, Denial, Facts, Reading};
 use crate::event::Payload;
 use crate::grant::{self, GrantError, Granted};
-use crate::inline_policies::IamError;
+use crate::iam_error::IamError;
+use crate::identity;
 use crate::notice::{Notice, NoticeError};
 use crate::outcome::{NoticeState, Outcome, Verdict};
+use crate::refusal::{Reason, Refusal};
 use crate::repeats::{Covered, Repeat, Repeats};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What is left of the function's own timeout to say that it was used up.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -75,6 +78,9 @@ pub struct Remediator {
     repeats: Mutex<Repeats>,
 }
 
+/// Is told how long an event took, and how it ended.
+pub type OnHandled<'a> = &'a dyn Fn(Duration, Result<&Outcome, &HandlerError>);
+
 /// What is being done, for the case that time runs out meanwhile.
 type Step = RefCell<String>;
 
@@ -91,17 +97,24 @@ impl Remediator {
         self.allowlist.current(SystemTime::now()).await.map(drop)
     }
 
-    /// Handles one event.
-    pub async fn handle(&self, event: LambdaEvent<Payload>) -> Result<Outcome, HandlerError> {
+    /// Handles one invocation; `on_handled` is told of each event's end as it comes.
+    pub async fn handle(
+        &self,
+        event: LambdaEvent<Payload>,
+        on_handled: OnHandled<'_>,
+    ) -> Result<Outcome, HandlerError> {
         let LambdaEvent { payload, context, .. } = event;
+        let began = Instant::now();
         let step = Step::default();
         let handled = self.remediate(payload, &context, &step);
-        match time_left(&context) {
+        let handled = match time_left(&context) {
             Some(time) => tokio::time::timeout(time, handled)
                 .await
                 .unwrap_or_else(|_| Err(HandlerError::OutOfTime(step.take()))),
             None => handled.await,
-        }
+        };
+        on_handled(began.elapsed(), handled.as_ref());
+        handled
     }
 
     async fn remediate(
@@ -110,16 +123,27 @@ impl Remediator {
         context: &Context,
         step: &Step,
     ) -> Result<Outcome, HandlerError> {
-        let (facts, reading) = denial::read(&payload);
+        let read = denial::read(&payload);
         // Nothing else of it is needed, while calls are waited for.
         drop(payload);
+        self.conclude(read, context, step).await
+    }
+
+    /// From what an event turned out to be to what became of it.
+    async fn conclude(
+        &self,
+        (mut facts, reading): (Facts, Reading),
+        context: &Context,
+        step: &Step,
+    ) -> Result<Outcome, HandlerError> {
         match reading {
             Reading::Ignored(refusal) => Ok(Outcome::new(&facts, &Verdict::Ignored(refusal), None)),
             Reading::Refused(refusal) => {
                 self.tell(&facts, None, &Verdict::Refused(refusal), None, step).await
             }
-            Reading::Denial(denial) => {
-                let (verdict, rule) = self.decide(&denial, &facts, context, step).await?;
+            Reading::Denial(mut denial) => {
+                let own = self.own_identity(context)?;
+                let (verdict, rule) = self.decide(&mut denial, &mut facts, &own, step).await?;
                 self.tell(&facts, Some(&denial), &verdict, rule.as_deref(), step).await
             }
         }
@@ -128,33 +152,77 @@ impl Remediator {
     /// What is to be said of a denial, and by which rule; what is decided to grant is granted here.
     async fn decide(
         &self,
-        denial: &Denial,
-        facts: &Facts,
-        context: &Context,
+        denial: &mut Denial,
+        facts: &mut Facts,
+        own: &OwnIdentity,
         step: &Step,
     ) -> Result<(Verdict, Option<String>), HandlerError> {
-        let own = self.own_identity(context)?;
-        let admitted = match admit(denial, &own) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Ok((Verdict::Refused(refusal), None)),
-        };
+        if let Err(refusal) = admit(denial, own) {
+            return Ok((Verdict::Refused(refusal), None));
+        }
         step.replace("reading the allowlist".to_owned());
         let allowlist = self.allowlist.current(SystemTime::now()).await?;
-        Ok(match admitted.decide(&allowlist) {
+        let mut decision = decision::of(denial, own, &allowlist);
+        if decision == Decision::Identify {
+            if let Some(known) = self.recently_identified(denial, facts, own, &allowlist) {
+                return Ok(known);
+            }
+            step.replace(format!("asking IAM for {}", denial.caller().arn().unwrap_or_default()));
+            match self.identify(denial).await? {
+                Ok(identified) => *denial = identified,
+                Err(refusal) => return Ok((Verdict::Refused(refusal), None)),
+            }
+            facts.principal = denial.caller().arn();
+            decision = decision::of(denial, own, &allowlist);
+        }
+        Ok(match decision {
             Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
             Decision::Grant(grant) => {
                 let verdict = self.grant(&grant, facts, step).await?;
                 (verdict, Some(grant.rule().to_owned()))
             }
+            // It was asked, and knows nobody.
+            Decision::Identify => {
+                let why = "IAM does not say who the caller is";
+                (Verdict::Refused(Refusal::new(Reason::NoSuchPrincipal, why)), None)
+            }
         })
     }
 
+    /// The denial with its caller as IAM knows them, or why it is final that there is none.
+    async fn identify(&self, denial: &Denial) -> Result<Result<Denial, Refusal>, HandlerError> {
+        match identity::ask(&self.clients.iam, denial).await {
+            Ok(Some(principal)) => {
+                self.repeats().remember_identity(denial, &principal, SystemTime::now());
+                Ok(denial.clone().identified(principal))
+            }
+            Ok(None) => Ok(Ok(denial.clone())),
+            Err(failure) => match GrantError::of(failure) {
+                Ok(refusal) => Ok(Err(refusal)),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// The answer for a caller whom IAM named moments ago: only one that is not told.
+    fn recently_identified(
+        &self,
+        denial: &mut Denial,
+        facts: &mut Facts,
+        own: &OwnIdentity,
+        allowlist: &Allowlist,
+    ) -> Option<(Verdict, Option<String>)> {
+        let principal = self.repeats().identity(denial, SystemTime::now())?;
+        let identified = denial.clone().identified(principal).ok()?;
+        let Decision::Grant(grant) = decision::of(&identified, own, allowlist) else { return None };
+        let known = Facts { principal: identified.caller().arn(), ..facts.clone() };
+        let verdict = self.recent(&grant, &known, |covered| found(covered, &known))?;
+        (*denial, *facts) = (identified, known);
+        Some((verdict, Some(grant.rule().to_owned())))
+    }
+
     async fn grant(&self, grant: &Grant, facts: &Facts, step: &Step) -> Result<Verdict, HandlerError> {
-        let found = |covered: Covered| match covered.is_clearly_before(event_time(facts)) {
-            true => Verdict::StillDenied { is_listed: covered.is_listed() },
-            false => Verdict::Grant(Granted::Already { is_listed: covered.is_listed() }),
-        };
-        if let Some(verdict) = self.recent(grant, facts, found) {
+        if let Some(verdict) = self.recent(grant, facts, |covered| found(covered, facts)) {
             return Ok(verdict);
         }
         step.replace(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
@@ -170,7 +238,7 @@ impl Remediator {
                 match repeats.untold(grant) {
                     // Written by an invocation that did not get as far as to tell it.
                     Some(added) => Verdict::Grant(Granted::Written { added, usage: None }),
-                    None => found(covered),
+                    None => found(covered, facts),
                 }
             }
             written @ Granted::Written { .. } => {
@@ -238,6 +306,15 @@ fn time_left(context: &Context) -> Option<Duration> {
     let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline);
     let left = deadline.duration_since(SystemTime::now()).ok()?;
     Some(left.saturating_sub(MARGIN))
+}
+
+/// The verdict on a pair that is covered.
+fn found(covered: Covered, facts: &Facts) -> Verdict {
+    let is_listed = covered.is_listed();
+    match covered.is_clearly_before(event_time(facts)) {
+        true => Verdict::StillDenied { is_listed },
+        false => Verdict::Grant(Granted::Already { is_listed }),
+    }
 }
 
 fn event_time(facts: &Facts) -> Option<SystemTime> {

@@ -1,16 +1,14 @@
-//! One principal's inline policies, as IAM's API has them: the twins for users and roles, the friendly name, the encoding,
-//! and what each error means.
+//! One principal's inline policies, as IAM's API has them: the twins for users and roles, the friendly name, the encoding.
 //!
 //! It is the wire and nothing more: what a document says is [`policy`]'s, when to write is
 //! [`grant`](crate::grant)'s.
 
+use crate::iam_error::{Failure, IamError, RawError};
 use crate::policy::{self, POLICY_NAME};
 use crate::principal::{Principal, PrincipalKind};
 use crate::refusal::{Reason, Refusal};
-use crate::sdk_error::explain;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::config::Builder;
-use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use percent_encoding::percent_decode_str;
@@ -34,49 +32,6 @@ pub struct Usage {
     pub quota: usize,
 }
 
-/// A call that did not do what it should.
-#[derive(Debug)]
-pub enum Failure {
-    /// For good: trying again would end the same.
-    Refused(Refusal),
-    /// IAM says that the quota is used up.
-    Full,
-    /// Not by itself: it may or may not have been carried out, and can be tried again at once.
-    Passing(IamError),
-    /// IAM's answers contradict each other, as long as one of them lags behind a write.
-    Lagging(IamError),
-    /// Until somebody mends something, such as the function's role.
-    Lasting(IamError),
-}
-
-/// An error of IAM that is no outcome.
-#[derive(Debug, thiserror::Error)]
-pub enum IamError {
-    /// IAM does not let the function's role do it.
-    #[error(
-        "the function's role is not allowed to call iam:{call} for {principal}; is its ARN among the template's \
-         PrincipalArns? {context}"
-    )]
-    AccessDenied {
-        /// The call.
-        call: &'static str,
-        /// For whom.
-        principal: String,
-        /// The cause.
-        context: String,
-    },
-    /// IAM failed, or was not reached.
-    #[error("iam:{call} failed for {principal}: {context}")]
-    CallFailed {
-        /// The call.
-        call: &'static str,
-        /// For whom.
-        principal: String,
-        /// The cause.
-        context: String,
-    },
-}
-
 impl<'a> InlinePolicies<'a> {
     /// Those of `principal`; nothing is called yet.
     pub fn new(iam: &'a Client, principal: &'a Principal) -> Self {
@@ -97,13 +52,13 @@ impl<'a> InlinePolicies<'a> {
                     || Refusal::new(Reason::UnreadablePolicy, format!("{POLICY_NAME} is not UTF-8"));
                 return decode(text).map(Some).ok_or_else(|| Failure::Refused(not_utf_8()));
             }
-            Err(error) if error.code == "NoSuchEntity" => error,
-            Err(error) => return Err(error.into_failure(self.principal)),
+            Err(error) if error.is_no_such_entity() => error,
+            Err(error) => return Err(error.into_failure(self.principal.as_str())),
         };
-        let names = self.names().await.map_err(|error| error.into_failure(self.principal))?;
+        let names = self.names().await.map_err(|error| error.into_failure(self.principal.as_str()))?;
         if names.iter().any(|name| name == POLICY_NAME) {
             return Err(Failure::Lagging(IamError::CallFailed {
-                call: error.call,
+                call: error.call(),
                 principal: self.principal.to_string(),
                 context: format!("IAM lists {POLICY_NAME}, and says that there is none"),
             }));
@@ -130,7 +85,7 @@ impl<'a> InlinePolicies<'a> {
                 call.send().await.map(drop).map_err(|error| RawError::new("PutRolePolicy", &error))
             }
         };
-        answer.map_err(|error| error.into_failure(self.principal))
+        answer.map_err(|error| error.into_failure(self.principal.as_str()))
     }
 
     /// How much of the quota all inline policies use, or `None` where that cannot be found out. Whoever has just read
@@ -200,63 +155,6 @@ fn decode(text: String) -> Option<String> {
         return Some(text);
     }
     percent_decode_str(&text).decode_utf8().ok().map(|text| text.into_owned())
-}
-
-/// An error of IAM, before it is known what it means.
-struct RawError {
-    call: &'static str,
-    code: String,
-    is_server_error: bool,
-    context: String,
-}
-
-impl RawError {
-    fn new<E>(call: &'static str, error: &SdkError<E>) -> Self
-    where
-        E: std::error::Error + ProvideErrorMetadata + 'static,
-    {
-        Self {
-            call,
-            code: error.code().unwrap_or_default().to_owned(),
-            is_server_error: error.raw_response().is_some_and(|answer| answer.status().is_server_error()),
-            context: explain(call, error),
-        }
-    }
-
-    /// Sorts IAM's errors.
-    ///
-    /// See the errors of <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html> and
-    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>.
-    fn into_failure(self, principal: &Principal) -> Failure {
-        let refused = |reason, why: &str| Failure::Refused(Refusal::new(reason, why));
-        let Self { call, context, .. } = self;
-        let principal = principal.to_string();
-        match self.code.as_str() {
-            "NoSuchEntity" => refused(Reason::NoSuchPrincipal, "IAM knows no such user or role (any more)"),
-            "LimitExceeded" => Failure::Full,
-            "UnmodifiableEntity" => {
-                refused(Reason::ProtectedRole, "only the AWS service that it belongs to can modify it")
-            }
-            "MalformedPolicyDocument" => refused(
-                Reason::UnreadablePolicy,
-                "IAM does not accept LambdaInvokePermission with the function added; something else in it must be wrong",
-            ),
-            "AccessDenied" | "AccessDeniedException" => {
-                Failure::Lasting(IamError::AccessDenied { call, principal, context })
-            }
-            // No code: there was no answer, or none that could be read.
-            ""
-            | "Throttling"
-            | "ThrottlingException"
-            | "RequestLimitExceeded"
-            | "ServiceFailure"
-            | "ConcurrentModification"
-            | "ServiceUnavailable"
-            | "InternalFailure" => Failure::Passing(IamError::CallFailed { call, principal, context }),
-            _ if self.is_server_error => Failure::Passing(IamError::CallFailed { call, principal, context }),
-            _ => Failure::Lasting(IamError::CallFailed { call, principal, context }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub struct Handling<'a> {
 }
 
 /// Logs how the way of an event ended: `"message": "outcome"` and the fields of the outcome, or a `code` and the error.
-pub fn write(log: &mut impl Write, handling: &Handling<'_>, handled: &Result<Outcome, HandlerError>) {
+pub fn write(log: &mut impl Write, handling: &Handling<'_>, handled: Result<&Outcome, &HandlerError>) {
     let &Handling { request_id, took, ended } = handling;
     let duration_ms = milliseconds(took);
     match handled {
@@ -147,7 +147,7 @@ mod tests {
         let verdict = Verdict::Refused(Refusal::new(Reason::OwnRole, "why"));
         let outcome = Outcome::new(facts, &verdict, None);
         let mut log = Vec::new();
-        write(&mut log, &handling(), &Ok(outcome.clone()));
+        write(&mut log, &handling(), Ok(&outcome));
         (only_line(log), outcome)
     }
 
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn an_error_has_its_code() {
         let mut log = Vec::new();
-        write(&mut log, &handling(), &Err(HandlerError::OutOfTime("a\nb".to_owned())));
+        write(&mut log, &handling(), Err(&HandlerError::OutOfTime("a\nb".to_owned())));
         let error = "the function's timeout came first, while a\nb";
         let message = "the event is to be tried again";
         let expected = json!({ "level": "ERROR", "message": message, "requestId": "7f", "durationMs": 3_042,

@@ -1,11 +1,12 @@
 //! The Lambda function: reads its configuration, builds its clients and hands every event to the handler.
 
 use lambda_invoke_remediator::log::{self, Handling};
-use lambda_invoke_remediator::{clients::Clients, config::Config, event::Payload, handler::Remediator};
+use lambda_invoke_remediator::{clients::Clients, config::Config, event::Payload, handler::HandlerError};
+use lambda_invoke_remediator::{handler::Remediator, outcome::Outcome};
 use lambda_invoke_remediator::{https::Https, subscriber};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -29,12 +30,12 @@ async fn run() -> Result<(), Error> {
     // Lambda gives the init phase more of a processor than a small function has afterwards.
     https.connected().await;
     let handle = |event: LambdaEvent<Payload>| async move {
-        let began = Instant::now();
         let request_id = event.context.request_id.clone();
-        let handled = remediator.handle(event).await;
-        let handling = Handling { request_id: &request_id, took: began.elapsed(), ended: SystemTime::now() };
-        log::write(&mut std::io::stdout().lock(), &handling, &handled);
-        handled
+        let on_handled = |took: Duration, handled: Result<&Outcome, &HandlerError>| {
+            let handling = Handling { request_id: &request_id, took, ended: SystemTime::now() };
+            log::write(&mut std::io::stdout().lock(), &handling, handled);
+        };
+        remediator.handle(event, &on_handled).await
     };
     lambda_runtime::run(service_fn(handle)).await
 }

@@ -70,6 +70,7 @@ impl Notice {
             ("reason", outcome.reason.map(name)),
             ("account", outcome.account.clone()),
             ("region", outcome.region.clone()),
+            ("source", outcome.source.map(name)),
         ];
         Self {
             subject: subject(&told),

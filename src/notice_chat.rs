@@ -14,6 +14,7 @@
 use crate::markdown::{code, harmless, hidden, prose};
 use crate::outcome::{Outcome, name, sentence, what, who};
 use crate::principal::Principal;
+use crate::source::Source;
 use crate::told::Told;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 const MAX_TITLE: usize = 250;
 const MAX_DESCRIPTION: usize = 3_000;
 const MAX_SENTENCE: usize = 750;
-const MAX_VALUE: usize = 180;
+const MAX_VALUE: usize = 160;
 const MAX_STEP: usize = 350;
 const MAX_STEPS: usize = 10;
 const MAX_RESOURCE: usize = 250;
@@ -33,7 +34,7 @@ const MAX_THREAD_ID: usize = 100;
 const MAX_LABEL: usize = "- *CloudTrail event:* \n".len();
 
 /// How many facts a description has at most, with the one of what was left out.
-const MAX_FACTS: usize = 11;
+const MAX_FACTS: usize = 12;
 
 // A description is put together of what fits, so that none of it has to be cut.
 const _: () = assert!(MAX_SENTENCE + 1 + MAX_FACTS * (MAX_LABEL + MAX_VALUE) <= MAX_DESCRIPTION);
@@ -188,8 +189,11 @@ fn description(told: &Told<'_>) -> String {
     fact("Account", outcome.account.as_deref());
     fact("Region", outcome.region.as_deref());
     fact("Time", outcome.event_time.as_deref());
-    fact("Source address", facts.source_ip_address.as_deref());
-    fact("CloudTrail event", outcome.event_id.as_deref());
+    fact("Came in by", outcome.source.map(Source::as_str));
+    if outcome.source.is_none_or(|source| source == Source::Cloudtrail) {
+        fact("Source address", facts.source_ip_address.as_deref());
+    }
+    fact(told.event_id_label(), outcome.event_id.as_deref());
     if told.left_out > 0 {
         lines.push(format!("- *Left out:* {} more like this since the last notice", told.left_out));
     }
@@ -370,6 +374,7 @@ mod tests {
         #[test]
         fn any_text_keeps_to_the_limits(text in "(<!channel>|@here|`|\\PC|\n|\\*|a|<https://x.example\\|y>){0,400}") {
             let facts = Facts {
+                source: Some(Source::Cloudtrail),
                 principal: Some(text.clone()),
                 function: FunctionArn::parse(FUNCTION),
                 cause: Some(Cause::Stated {
@@ -388,7 +393,7 @@ mod tests {
             let Content { title, description, next_steps, keywords, .. } = &notice.content;
             prop_assert!(title.len() <= MAX_TITLE && description.len() <= MAX_DESCRIPTION);
             prop_assert!((1..=MAX_STEPS).contains(&next_steps.len()) && keywords.len() <= 10);
-            prop_assert_eq!(description.lines().count(), 13);
+            prop_assert_eq!(description.lines().count(), 14);
             for shown in [title, description, &notice.metadata.summary].into_iter().chain(next_steps) {
                 prop_assert!(!shown.is_empty());
                 prop_assert!(shown.bytes().all(|byte| byte == b'\n' || byte == b' ' || byte.is_ascii_graphic()));
@@ -396,7 +401,7 @@ mod tests {
                 prop_assert!(shown.lines().all(|line| line.matches('`').count() % 2 == 0), "{}", shown);
             }
             prop_assert!(next_steps.iter().all(|step| step.len() <= MAX_STEP));
-            prop_assert_eq!(notice.metadata.additional_context.len(), 14);
+            prop_assert_eq!(notice.metadata.additional_context.len(), 15);
             for value in notice.metadata.additional_context.values() {
                 prop_assert!((1..=MAX_CONTEXT).contains(&value.len()) && !value.contains(['<', '\n']), "{}", value);
             }

@@ -6,6 +6,7 @@
 
 use crate::outcome::name;
 use crate::policy::POLICY_NAME;
+use crate::source::Source;
 use crate::told::{Told, Undo};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, fill};
 
@@ -101,10 +102,14 @@ fn lines(told: &Told<'_>) -> Vec<(&'static str, Option<String>)> {
         ("Account", outcome.account.clone()),
         ("Region", outcome.region.clone()),
         ("Time", outcome.event_time.clone()),
-        ("Source address", facts.source_ip_address.clone()),
-        ("User agent", facts.user_agent.clone()),
-        ("CloudTrail event", outcome.event_id.clone()),
+        ("Came in by", outcome.source.map(name)),
     ]);
+    // Only CloudTrail's record has these.
+    if outcome.source.is_none_or(|source| source == Source::Cloudtrail) {
+        lines.push(("Source address", facts.source_ip_address.clone()));
+        lines.push(("User agent", facts.user_agent.clone()));
+    }
+    lines.push((told.event_id_label(), outcome.event_id.clone()));
     lines
 }
 

@@ -9,6 +9,7 @@ use crate::message::{DenialKind, DeniedBy};
 use crate::policy::POLICY_NAME;
 use crate::principal::Principal;
 use crate::refusal::{Reason, Refusal};
+use crate::source::Source;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -72,7 +73,8 @@ pub struct Outcome {
     pub denied_by: Option<DeniedBy>,
     /// Whether something denied or nothing allowed; null where no denial was read.
     pub denial: Option<DenialKind>,
-    /// The ARN of the user or the role; of another caller, the ARN that CloudTrail gives.
+    /// The ARN of the user or the role; of a session whose role is not looked up, and of another caller, the ARN that
+    /// CloudTrail or the text gives.
     pub principal: Option<String>,
     /// The unqualified ARN of the function.
     pub function: Option<String>,
@@ -80,13 +82,15 @@ pub struct Outcome {
     pub rule: Option<String>,
     /// The name of the inline policy.
     pub policy_name: &'static str,
-    /// The account that recorded the call.
+    /// The account that recorded the call; of a text that came without one, the caller's.
     pub account: Option<String>,
-    /// The region of the call.
+    /// The region of the call; of a text, the function's.
     pub region: Option<String>,
-    /// CloudTrail's `eventID`.
+    /// The way on which it came in; null where the event has the form of none.
+    pub source: Option<Source>,
+    /// CloudTrail's `eventID`; of a report, EventBridge's `id`; of a line in a log, CloudWatch's.
     pub event_id: Option<String>,
-    /// CloudTrail's `eventTime`, RFC 3339.
+    /// CloudTrail's `eventTime`, or when it was reported or logged, RFC 3339.
     pub event_time: Option<String>,
     /// One sentence for a person.
     pub summary: String,
@@ -119,6 +123,7 @@ impl Outcome {
             policy_name: POLICY_NAME,
             account: facts.account.clone(),
             region: facts.region.clone(),
+            source: facts.source,
             event_id: facts.event_id.clone(),
             event_time: facts.event_time.clone(),
             summary: summary(facts, verdict),

@@ -161,6 +161,47 @@ impl<'a> RoleSession<'a> {
     }
 }
 
+/// The role of a session, of which the path is not known: what [`RoleSession`] borrows, with the session's whole ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRole {
+    arn: String,
+    partition: String,
+    account: String,
+    name: String,
+}
+
+impl SessionRole {
+    /// Reads the ARN of a session.
+    pub fn parse(text: &str) -> Option<Self> {
+        let RoleSession { partition, account, role_name } = RoleSession::parse(text)?;
+        let [partition, account, name] = [partition, account, role_name].map(str::to_owned);
+        Some(Self { arn: text.to_owned(), partition, account, name })
+    }
+
+    /// The session's ARN.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// What it says of the role.
+    pub fn session(&self) -> RoleSession<'_> {
+        RoleSession { partition: &self.partition, account: &self.account, role_name: &self.name }
+    }
+
+    /// Whether the role is AWS's own by its name, which is all that is known: IAM Identity Center and service-linked roles
+    /// begin so.
+    pub fn is_protected(&self) -> bool {
+        ["AWSReservedSSO_", "AWSServiceRoleFor"].iter().any(|prefix| self.name.starts_with(prefix))
+    }
+
+    /// Whether it can be `role`, whose name is unique in its account whatever its path.
+    pub fn may_be(&self, role: &Principal) -> bool {
+        role.kind == PrincipalKind::Role
+            && self.account == role.account()
+            && self.name.eq_ignore_ascii_case(role.name())
+    }
+}
+
 /// Takes apart what an ARN says of a user or a role, such as `user/path/name`: the kind, the path with both slashes, the name.
 pub(crate) fn split_resource(resource: &str) -> Option<(PrincipalKind, &str, &str)> {
     let (kind, rest) = match resource.split_at_checked("user".len())? {

@@ -6,10 +6,14 @@
 //! a read, a notice, or the knowledge that a denial came after its grant: then it is told as one that is covered, and that
 //! another layer may deny.
 
+use crate::caller::Caller;
 use crate::decision::Grant;
+use crate::denial::Denial;
 use crate::message::{DenialKind, DeniedBy};
 use crate::outcome::{Outcome, OutcomeKind, Verdict};
+use crate::principal::{Principal, RoleSession};
 use crate::refusal::Reason;
+use crate::source::Source;
 use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
@@ -48,6 +52,9 @@ impl Covered {
     }
 }
 
+/// What a refusal rests on: the layer that denied, the rule, and the way on which it came in, since a rule may admit another.
+type Grounds = (Option<DeniedBy>, Option<DenialKind>, Option<String>, Option<Source>);
+
 /// What makes two notices the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Subject {
@@ -57,7 +64,7 @@ struct Subject {
     principal: Option<String>,
     function: Option<String>,
     /// Of a refusal: another layer that denies, or another rule, is news.
-    cause: Option<(Option<DeniedBy>, Option<DenialKind>, Option<String>)>,
+    cause: Option<Grounds>,
     /// What distinguishes events that do not name both.
     summary: Option<String>,
 }
@@ -80,6 +87,8 @@ pub struct Repeats {
     covered: LruCache<Pair, Covered>,
     /// The resources that were added for a pair, until that is told.
     untold: LruCache<Pair, Vec<String>>,
+    /// The user or role that IAM holds under the name that a text gives, and when it said so.
+    identities: LruCache<String, (Principal, SystemTime)>,
 }
 
 impl Repeats {
@@ -90,7 +99,22 @@ impl Repeats {
             told: LruCache::new(CAPACITY),
             covered: LruCache::new(CAPACITY),
             untold: LruCache::new(CAPACITY),
+            identities: LruCache::new(CAPACITY),
         }
+    }
+
+    /// Remembers whom IAM holds under the name of the caller of `denial`.
+    pub fn remember_identity(&mut self, denial: &Denial, principal: &Principal, now: SystemTime) {
+        if let Some(name) = named(denial) {
+            self.identities.put(name, (principal.clone(), now));
+        }
+    }
+
+    /// Whom IAM held under the name of the caller of `denial`, if it was asked moments ago. Good for nothing but an answer
+    /// that is not told: somebody else may have the name by now.
+    pub fn identity(&mut self, denial: &Denial, now: SystemTime) -> Option<Principal> {
+        let (principal, at) = self.identities.get(&named(denial)?)?;
+        age(*at, now).is_some_and(|age| age <= FRESH_AT_MOST).then(|| principal.clone())
     }
 
     /// The pair of `grant`, if it was seen covered moments ago.
@@ -182,7 +206,7 @@ impl Subject {
             is_still_denied,
             principal: outcome.principal.clone(),
             function: outcome.function.clone(),
-            cause: Some((outcome.denied_by, outcome.denial, outcome.rule.clone())),
+            cause: Some((outcome.denied_by, outcome.denial, outcome.rule.clone(), outcome.source)),
             summary: (!is_named).then(|| outcome.summary.clone()),
         }
     }
@@ -204,6 +228,18 @@ impl Subject {
 /// The time since `then`; `None` where the clock was set back, which says nothing about it.
 fn age(then: SystemTime, now: SystemTime) -> Option<Duration> {
     now.duration_since(then).ok()
+}
+
+/// What a text names its caller: all sessions of a role have one name.
+fn named(denial: &Denial) -> Option<String> {
+    match denial.caller() {
+        Caller::Principal(principal) => Some(principal.to_string()),
+        Caller::Session(role) => {
+            let RoleSession { partition, account, role_name } = role.session();
+            Some(format!("{partition}:{account}:{role_name}"))
+        }
+        Caller::Other { .. } => None,
+    }
 }
 
 fn pair(grant: &Grant) -> Pair {
@@ -237,7 +273,7 @@ mod tests {
         let own = OwnIdentity { partition: "aws".to_owned(), account: "281502313273".to_owned(), role: None };
         match admit(&denial, &own).unwrap().decide(&Allowlist::parse(&list).unwrap()) {
             Decision::Grant(grant) => (facts, grant),
-            Decision::Refuse { refusal, .. } => panic!("{refusal:?}"),
+            other @ (Decision::Refuse { .. } | Decision::Identify) => panic!("{other:?}"),
         }
     }
 

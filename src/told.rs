@@ -8,6 +8,7 @@ use crate::grant::Granted;
 use crate::message::Cause;
 use crate::next_step::next_steps;
 use crate::outcome::{Outcome, OutcomeKind, Verdict, name};
+use crate::source::Source;
 use crate::text::one_line;
 use crate::undo;
 
@@ -60,6 +61,16 @@ impl<'a> Told<'a> {
                 format!("Refused ({})", reason.map(name).unwrap_or_default().replace('_', " "))
             }
             (OutcomeKind::Ignored, _) => "Ignored".to_owned(),
+        }
+    }
+
+    /// Whose id of the event it is that the outcome has.
+    pub fn event_id_label(&self) -> &'static str {
+        match self.outcome.source {
+            Some(Source::Cloudtrail) | None => "CloudTrail event",
+            Some(Source::Report) => "Report",
+            Some(Source::Log) => "Log line",
+            Some(Source::Manual) => "Event",
         }
     }
 

@@ -9,8 +9,8 @@ use crate::output::err;
 use crate::pasted;
 use crate::problem::Problem;
 use flate2::read::MultiGzDecoder;
+use lambda_invoke_remediator::error_text::ErrorText;
 use lambda_invoke_remediator::event::Payload;
-use lambda_invoke_remediator::principal::Principal;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ pub(crate) fn read(args: &Events) -> Result<Vec<Event>, Problem> {
             }
         };
         let bytes = unpacked(bytes).map_err(|error| Problem::of_file(path, &error))?;
-        events.extend(from_bytes(&name, &bytes, args.principal.as_ref()));
+        events.extend(from_bytes(&name, &bytes));
     }
     Ok(events)
 }
@@ -78,7 +78,7 @@ fn unpacked(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
     Ok(unpacked)
 }
 
-fn from_bytes(name: &str, bytes: &[u8], role: Option<&Principal>) -> Vec<Event> {
+fn from_bytes(name: &str, bytes: &[u8]) -> Vec<Event> {
     // Editors on Windows write a byte order mark, which is no part of the text.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let one = |payload, note| vec![Event { name: name.to_owned(), payload, note }];
@@ -86,10 +86,7 @@ fn from_bytes(name: &str, bytes: &[u8], role: Option<&Principal>) -> Vec<Event> 
         return one(Payload::from_slice(bytes), None);
     };
     if !text.trim_start().starts_with(['{', '[', '"']) {
-        return match pasted::event(text, role) {
-            Some((event, note)) => one(Payload::Json(event), Some(note.to_owned())),
-            None => one(Payload::from_slice(bytes), None),
-        };
+        return one(pasted::payload(text).unwrap_or_else(|| Payload::from_slice(bytes)), None);
     }
     if let Some(records) = records(text) {
         let named = records.into_iter().enumerate();
@@ -109,11 +106,11 @@ fn from_bytes(name: &str, bytes: &[u8], role: Option<&Principal>) -> Vec<Event> 
         Ok(values) if values.len() > 1 => {
             let named = values.into_iter().enumerate();
             let event = |(index, value): (usize, &RawValue)| {
-                from_value(format!("{name} [{index}]"), Payload::from_slice(value.get().as_bytes()), role)
+                from_value(format!("{name} [{index}]"), Payload::from_slice(value.get().as_bytes()))
             };
             named.map(event).collect()
         }
-        Ok(_) | Err(_) => vec![from_value(name.to_owned(), Payload::from_slice(bytes), role)],
+        Ok(_) | Err(_) => vec![from_value(name.to_owned(), Payload::from_slice(bytes))],
     }
 }
 
@@ -127,7 +124,7 @@ fn records(text: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(fields.get("Records")?.get()).ok()
 }
 
-fn from_value(name: String, payload: Payload, role: Option<&Principal>) -> Event {
+fn from_value(name: String, payload: Payload) -> Event {
     let value = match payload {
         Payload::Json(value) => value,
         Payload::NotJson(why) => {
@@ -137,7 +134,7 @@ fn from_value(name: String, payload: Payload, role: Option<&Principal>) -> Event
         unreadable @ Payload::Unreadable(_) => return Event { name, payload: unreadable, note: None },
     };
     let event = |payload, note: Option<&str>| Event {
-        name,
+        name: name.clone(),
         payload: Payload::Json(payload),
         note: note.map(str::to_owned),
     };
@@ -150,11 +147,14 @@ fn from_value(name: String, payload: Payload, role: Option<&Principal>) -> Event
     if value.get("eventSource").is_some() {
         return event(wrapped(&value), Some(RECORD));
     }
+    if ErrorText::read(&value).is_some() {
+        return event(value, None);
+    }
     // What SDKs, Step Functions and others make of the error: the message is one of the texts in it.
     let mut texts = Vec::new();
     collect_texts(&value, &mut texts);
-    match pasted::event(&texts.join("\n"), role) {
-        Some((made, note)) => event(made, Some(note)),
+    match pasted::payload(&texts.join("\n")) {
+        Some(payload) => Event { name: name.clone(), payload, note: None },
         None => event(value, None),
     }
 }
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<Event> {
-        from_bytes("x", text.as_bytes(), None)
+        from_bytes("x", text.as_bytes())
     }
 
     fn json_of(event: &Event) -> &Value {
@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(event.note, None);
         }
         assert!(matches!(read("no JSON")[0].payload, Payload::NotJson(_)));
-        assert!(matches!(from_bytes("x", b"\xff", None)[0].payload, Payload::NotJson(_)));
+        assert!(matches!(from_bytes("x", b"\xff")[0].payload, Payload::NotJson(_)));
     }
 
     #[test]
@@ -252,8 +252,8 @@ mod tests {
             json!({"error": {"Code": "x", "errorMessage": message}}),
         ] {
             let [event] = &read(&value.to_string())[..] else { panic!("{value}") };
-            let found = &json_of(event)["detail"]["errorMessage"];
-            assert!(found.as_str().is_some_and(|found| found.starts_with(message)), "{value}");
+            let (facts, _) = lambda_invoke_remediator::denial::read(&event.payload);
+            assert_eq!(facts.principal.as_deref(), Some("arn:aws:iam::281502313273:user/a"), "{value}");
         }
     }
 

@@ -41,7 +41,8 @@ pub(crate) fn judge(args: &crate::args::Events) -> Result<(Allowlist, Vec<Case>)
     let text = check::read(&args.allowlist)?;
     let list = Allowlist::parse(&text).map_err(|error| Problem::of_list(&args.allowlist, &error))?;
     let own = own_identity(args, &list)?;
-    let cases = events::read(args)?.into_iter().map(|event| Case::of(event, &list, &own)).collect();
+    let role = args.principal.as_ref();
+    let cases = events::read(args)?.into_iter().map(|event| Case::of(event, &list, &own, role)).collect();
     Ok((list, cases))
 }
 

@@ -15,9 +15,11 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use dialoguer::Confirm;
 use lambda_invoke_remediator::allowlist::{Allowlist, RuleAction};
 use lambda_invoke_remediator::grant::{KNOWLEDGE_MAX_AGE, PUT_TIMEOUT, SETTLE};
-use lambda_invoke_remediator::inline_policies::{Failure, InlinePolicies};
+use lambda_invoke_remediator::iam_error::Failure;
+use lambda_invoke_remediator::inline_policies::InlinePolicies;
 use lambda_invoke_remediator::policy::{self, POLICY_NAME, Removal};
 use lambda_invoke_remediator::principal::PrincipalKind;
+use lambda_invoke_remediator::source::Source;
 use std::io::IsTerminal;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -78,11 +80,15 @@ fn say_what_grants_again(undo: &Undo) -> Result<(), Problem> {
         return Ok(());
     };
     let list = Allowlist::parse(&check::read(path)?).map_err(|error| Problem::of_list(path, &error))?;
-    match list.rule_for(&undo.principal, &undo.function) {
-        Some(rule) if rule.action() == RuleAction::Grant => {
+    let grants = |source: &Source| match list.rule_for(*source, &undo.principal, &undo.function) {
+        Ok(rule) => (rule.action() == RuleAction::Grant).then_some(rule),
+        Err(_) => None,
+    };
+    match Source::ALL.iter().find_map(grants) {
+        Some(rule) => {
             out!("The rule `{}` of the allowlist admits it: the next denial grants it again.", rule.id());
         }
-        Some(_) | None => out!("The allowlist does not admit it."),
+        None => out!("The allowlist does not admit it."),
     }
     Ok(())
 }

@@ -2,15 +2,17 @@
 
 use crate::args::Events;
 use crate::events::Event;
+use crate::pasted;
 use crate::problem::Problem;
 use lambda_invoke_remediator::allowlist::Allowlist;
 use lambda_invoke_remediator::arn::FunctionArn;
 use lambda_invoke_remediator::caller::Caller;
-use lambda_invoke_remediator::decision::{Decision, Grant, OwnIdentity, admit};
+use lambda_invoke_remediator::decision::{self, Decision, Grant, OwnIdentity};
 use lambda_invoke_remediator::denial::{self, Denial, Facts, Reading};
 use lambda_invoke_remediator::grant::Granted;
 use lambda_invoke_remediator::outcome::{Outcome, Verdict};
 use lambda_invoke_remediator::principal::{Principal, PrincipalKind};
+use lambda_invoke_remediator::refusal::{Reason, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -38,28 +40,53 @@ pub(crate) struct Clause {
 
 impl Case {
     /// Judges an event as the function would.
-    pub(crate) fn of(event: Event, list: &Allowlist, own: &OwnIdentity) -> Self {
-        let Event { name, payload, note } = event;
-        let (facts, reading) = denial::read(&payload);
-        let case =
-            |note, verdict, denial, rule, grant| Self { name, note, facts, denial, verdict, rule, grant };
-        let denial = match reading {
-            Reading::Ignored(refusal) => return case(note, Verdict::Ignored(refusal), None, None, None),
-            Reading::Refused(refusal) => return case(note, Verdict::Refused(refusal), None, None, None),
+    pub(crate) fn of(event: Event, list: &Allowlist, own: &OwnIdentity, role: Option<&Principal>) -> Self {
+        let Event { name, payload, mut note } = event;
+        let (mut facts, reading) = denial::read(&payload);
+        let case = |facts, note, verdict, denial, rule, grant| Self {
+            name,
+            note,
+            facts,
+            denial,
+            verdict,
+            rule,
+            grant,
+        };
+        let mut denial = match reading {
+            Reading::Ignored(refusal) => {
+                return case(facts, note, Verdict::Ignored(refusal), None, None, None);
+            }
+            Reading::Refused(refusal) => {
+                return case(facts, note, Verdict::Refused(refusal), None, None, None);
+            }
             Reading::Denial(denial) => denial,
         };
-        match admit(&denial, own).map(|admitted| admitted.decide(list)) {
-            Err(refusal) => case(note, Verdict::Refused(refusal), Some(denial), None, None),
-            Ok(Decision::Refuse { refusal, rule }) => {
-                case(note, Verdict::Refused(refusal), Some(denial), rule, None)
+        let mut decision = decision::of(&denial, own, list);
+        if decision == Decision::Identify {
+            let (identified, told) = pasted::identified(&denial, role);
+            note.get_or_insert_with(|| told.to_owned());
+            match identified {
+                Ok(identified) => denial = identified,
+                Err(refusal) => return case(facts, note, Verdict::Refused(refusal), None, None, None),
             }
-            Ok(Decision::Grant(grant)) => {
+            facts.principal = denial.caller().arn();
+            decision = decision::of(&denial, own, list);
+        }
+        match decision {
+            Decision::Identify => {
+                let refusal = Refusal::new(Reason::NoSuchPrincipal, "it cannot be told who the caller is");
+                case(facts, note, Verdict::Refused(refusal), Some(denial), None, None)
+            }
+            Decision::Refuse { refusal, rule } => {
+                case(facts, note, Verdict::Refused(refusal), Some(denial), rule, None)
+            }
+            Decision::Grant(grant) => {
                 let rule = grant.rule().to_owned();
                 let is_role = grant.principal().kind() == PrincipalKind::Role;
                 let unknown = (is_role && own.role.is_none()).then(|| OWN_ROLE.to_owned());
                 let notes: Vec<String> = [note, unknown].into_iter().flatten().collect();
                 let note = (!notes.is_empty()).then(|| notes.join("; "));
-                case(note, Verdict::Grant(Granted::WouldWrite), Some(denial), Some(rule), Some(grant))
+                case(facts, note, Verdict::Grant(Granted::WouldWrite), Some(denial), Some(rule), Some(grant))
             }
         }
     }
@@ -135,7 +162,6 @@ impl Case {
     }
 
     fn is_not_listed(&self) -> bool {
-        use lambda_invoke_remediator::refusal::Reason;
         matches!(&self.verdict, Verdict::Refused(refusal) if refusal.reason == Reason::NotAllowlisted)
     }
 
@@ -143,7 +169,7 @@ impl Case {
         let denial = self.denial.as_ref()?;
         match denial.caller() {
             Caller::Principal(principal) => Some((principal, denial.function())),
-            Caller::Other { .. } => None,
+            Caller::Session(_) | Caller::Other { .. } => None,
         }
     }
 }

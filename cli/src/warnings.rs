@@ -144,7 +144,9 @@ fn hides(earlier: &Rule, later: &Rule) -> bool {
     let are_covered = |narrow: Vec<String>, wide: Vec<String>| {
         narrow.iter().all(|narrow| wide.iter().any(|wide| covers(wide, narrow)))
     };
-    are_covered(principals(later), principals(earlier)) && are_covered(functions(later), functions(earlier))
+    earlier.sources().has_all(later.sources())
+        && are_covered(principals(later), principals(earlier))
+        && are_covered(functions(later), functions(earlier))
 }
 
 /// Whether the pattern `wide` matches whatever `narrow` matches; may say no where it is hard to tell.

@@ -1,17 +1,21 @@
 //! An IAM and an SNS that live in this process: real SDK clients whose calls are answered by an interceptor, from state
 //! that a test can prepare and look at.
 
+use aws_sdk_iam::operation::get_role::{GetRoleError, GetRoleOutput};
 use aws_sdk_iam::operation::get_role_policy::{GetRolePolicyError, GetRolePolicyOutput};
+use aws_sdk_iam::operation::get_user::{GetUserError, GetUserOutput};
 use aws_sdk_iam::operation::get_user_policy::{GetUserPolicyError, GetUserPolicyOutput};
 use aws_sdk_iam::operation::list_role_policies::{ListRolePoliciesError, ListRolePoliciesOutput};
 use aws_sdk_iam::operation::list_user_policies::{ListUserPoliciesError, ListUserPoliciesOutput};
 use aws_sdk_iam::operation::put_role_policy::{PutRolePolicyError, PutRolePolicyOutput};
 use aws_sdk_iam::operation::put_user_policy::{PutUserPolicyError, PutUserPolicyOutput};
 use aws_sdk_iam::types::error::NoSuchEntityException;
+use aws_sdk_iam::types::{Role, User};
 use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
 use aws_sdk_ssm::operation::get_parameter::{GetParameterError, GetParameterOutput};
 use aws_sdk_ssm::types::Parameter;
 use aws_smithy_mocks::{MockResponse, RuleMode, mock, mock_client};
+use aws_smithy_types::DateTime;
 use aws_smithy_types::error::ErrorMetadata;
 use lambda_invoke_remediator::clients::{Clients, Lazy};
 use lambda_invoke_remediator::config::Config;
@@ -33,10 +37,25 @@ pub(crate) const OWN_FUNCTION: &str =
 /// A call that was made, with what it sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Call {
-    Get { principal: String, policy: String },
-    Put { principal: String, policy: String, document: Value },
-    List { principal: String },
-    GetParameter { name: String },
+    Get {
+        principal: String,
+        policy: String,
+    },
+    Put {
+        principal: String,
+        policy: String,
+        document: Value,
+    },
+    List {
+        principal: String,
+    },
+    /// Asks for the ARN of a user or a role.
+    Identify {
+        principal: String,
+    },
+    GetParameter {
+        name: String,
+    },
 }
 
 /// A message that was published.
@@ -53,6 +72,8 @@ pub(crate) struct Published {
 pub(crate) struct State {
     /// Documents by `user/name` or `role/name`.
     pub(crate) policies: HashMap<String, String>,
+    /// ARNs by `user/name` or `role/name`; the others have no path.
+    pub(crate) arns: HashMap<String, String>,
     pub(crate) parameter: Option<String>,
     pub(crate) calls: Vec<Call>,
     pub(crate) published: Vec<Published>,
@@ -90,6 +111,12 @@ impl State {
             _ => current,
         }?;
         Some(utf8_percent_encode(&document, NON_ALPHANUMERIC).to_string())
+    }
+
+    fn identify(&mut self, principal: &str) -> String {
+        self.calls.push(Call::Identify { principal: principal.to_owned() });
+        let arn = self.arns.get(principal).cloned();
+        arn.unwrap_or_else(|| format!("arn:aws:iam::281502313273:{principal}"))
     }
 
     fn list(&mut self, principal: &str) -> Vec<String> {
@@ -256,10 +283,34 @@ impl FakeAws {
             state.write(&name, input.policy_name(), input.policy_document());
             MockResponse::Output(PutRolePolicyOutput::builder().build())
         });
+        let state = Arc::clone(&self.0);
+        let user = mock!(aws_sdk_iam::Client::get_user).then_compute_response(move |input| {
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("GetUser") {
+                return MockResponse::Error(GetUserError::generic(error));
+            }
+            let name = input.user_name().unwrap();
+            let arn = state.identify(&format!("user/{name}"));
+            let user = User::builder().path("/").user_name(name).user_id("x").arn(arn);
+            let user = user.create_date(DateTime::from_secs(0)).build().unwrap();
+            MockResponse::Output(GetUserOutput::builder().user(user).build())
+        });
+        let state = Arc::clone(&self.0);
+        let role = mock!(aws_sdk_iam::Client::get_role).then_compute_response(move |input| {
+            let mut state = state.lock().unwrap();
+            if let Some(error) = state.fault("GetRole") {
+                return MockResponse::Error(GetRoleError::generic(error));
+            }
+            let name = input.role_name().unwrap();
+            let arn = state.identify(&format!("role/{name}"));
+            let role = Role::builder().path("/").role_name(name).role_id("x").arn(arn);
+            let role = role.create_date(DateTime::from_secs(0)).build().unwrap();
+            MockResponse::Output(GetRoleOutput::builder().role(role).build())
+        });
         mock_client!(
             aws_sdk_iam,
             RuleMode::MatchAny,
-            [&get_user, &get_role, &list_user, &list_role, &put_user, &put_role]
+            [&get_user, &get_role, &list_user, &list_role, &put_user, &put_role, &user, &role]
         )
     }
 
@@ -313,5 +364,5 @@ pub(crate) async fn invoke_as(
 ) -> Result<Outcome, HandlerError> {
     let mut context = Context::default();
     context.invoked_function_arn = invoked_function_arn.to_owned();
-    remediator.handle(LambdaEvent::new(Payload::from_slice(payload), context)).await
+    remediator.handle(LambdaEvent::new(Payload::from_slice(payload), context), &|_, _| ()).await
 }

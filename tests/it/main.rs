@@ -6,4 +6,5 @@ mod fake_aws;
 mod grants;
 mod hostile;
 mod merge;
+mod pasted;
 mod storms;

@@ -1,0 +1,308 @@
+//! Texts of errors as SDKs and tools print them, each through the handler: whoever pastes one gets the grant that the
+//! message asks for, and a text that is cut, mixed up or only looks like one gets nothing.
+
+use crate::fake_aws::{Call, FakeAws, invoke};
+use lambda_invoke_remediator::outcome::Outcome;
+use serde_json::json;
+
+const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
+const SESSION: &str = "arn:aws:sts::281502313273:assumed-role/render-farm/job-42";
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter";
+const CLAUSE: &str = " because no identity-based policy allows the lambda:InvokeFunction action";
+
+fn denied(who: &str, clause: &str) -> String {
+    format!("User: {who} is not authorized to perform: lambda:InvokeFunction on resource: {FUNCTION}{clause}")
+}
+
+async fn paste(aws: &FakeAws, text: &str) -> Outcome {
+    invoke(&aws.remediator(&[]), json!(text).to_string().as_bytes()).await.unwrap()
+}
+
+async fn told(text: &str) -> (String, Option<String>) {
+    let outcome = json!(paste(&FakeAws::default(), text).await);
+    (outcome["outcome"].as_str().unwrap().to_owned(), outcome["reason"].as_str().map(str::to_owned))
+}
+
+/// What each prints around the message, for which `<>` stands.
+const PRINTED: [(&str, &str); 24] = [
+    ("bare", "<>"),
+    (
+        "boto3",
+        "botocore.errorfactory.AccessDeniedException: An error occurred (AccessDeniedException) when calling the Invoke operation: <>",
+    ),
+    ("aws cli", "\nAn error occurred (AccessDeniedException) when calling the Invoke operation: <>\n"),
+    (
+        "aws cli v2, coloured",
+        "\u{1b}[31m\naws: [ERROR]: An error occurred (AccessDeniedException) when calling the Invoke operation: <>\u{1b}[0m\n",
+    ),
+    (
+        "JavaScript v3",
+        "AccessDeniedException: <>\n    at de_AccessDeniedExceptionRes (/app/node_modules/@aws-sdk/client-lambda/dist-cjs/index.js:2153:21)\n    at process.processTicksAndRejections (node:internal/process/task_queues:95:5) {\n  '$fault': 'client',\n  '$metadata': {\n    httpStatusCode: 403,\n    requestId: 'c8f3', attempts: 1, totalRetryDelay: 0\n  },\n  Message: '<>',\n  Type: 'User'\n}",
+    ),
+    (
+        "Java v2",
+        "software.amazon.awssdk.services.lambda.model.LambdaException: <> (Service: Lambda, Status Code: 403, Request ID: 7d1f-11) (SDK Attempt Count: 1)\n\tat software.amazon.awssdk.services.lambda.model.LambdaException$BuilderImpl.build(LambdaException.java:101)\n\tat com.example.allow.PolicyCheck.deny(PolicyCheck.java:7)",
+    ),
+    (
+        "Java v1",
+        "com.amazonaws.services.lambda.model.AWSLambdaException: <> (Service: AWSLambda; Status Code: 403; Error Code: AccessDeniedException; Request ID: 7d1f; Proxy: null)",
+    ),
+    (
+        "Go v2",
+        "2026/09/14 23:18:49 operation error Lambda: Invoke, https response error StatusCode: 403, RequestID: 7d1f, api error AccessDeniedException: <>\nexit status 1",
+    ),
+    (
+        "Go v1",
+        "AccessDeniedException: <>\n{\n  RespMetadata: {\n    StatusCode: 403,\n    RequestID: \"7d1f\"\n  },\n  Message_: \"<>\",\n  Type: \"User\"\n}",
+    ),
+    (
+        "Rust, Debug",
+        "Error: ServiceError(ServiceError { source: Unhandled(Unhandled { source: ErrorMetadata { code: Some(\"AccessDeniedException\"), message: Some(\"<>\"), extras: Some({\"aws_request_id\": \"7d1f\"}) }, meta: ErrorMetadata { code: Some(\"AccessDeniedException\"), message: Some(\"<>\"), extras: None } }), raw: Response { status: StatusCode(403), headers: Headers { headers: {\"access-control-allow-origin\": HeaderValue { _private: H0(\"*\") }, \"x-amzn-errortype\": HeaderValue { _private: H0(\"AccessDeniedException\") }} }, body: SdkBody { inner: Once(Some(b\"{\\\"Message\\\":\\\"<>\\\"}\")), retryable: true }, extensions: Extensions { extensions_02x: Extensions, extensions_1x: Extensions } } })",
+    ),
+    (
+        "Rust, DisplayErrorContext",
+        "unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"<>\", aws_request_id: \"7d1f\" } (ServiceError(ServiceError { source: Unhandled }))",
+    ),
+    (
+        ".NET",
+        "Unhandled exception. Amazon.Lambda.AmazonLambdaException: <>\n ---> Amazon.Runtime.Internal.HttpErrorResponseException: Exception of type 'Amazon.Runtime.Internal.HttpErrorResponseException' was thrown.\n   at Amazon.Runtime.HttpWebRequestMessage.GetResponseAsync(CancellationToken cancellationToken)",
+    ),
+    (
+        "PHP",
+        "PHP Fatal error:  Uncaught Aws\\Lambda\\Exception\\LambdaException: Error executing \"Invoke\" on \"https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/ffmpeg-clip-cutter/invocations\"; AWS HTTP error: Client error: `POST https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/ffmpeg-clip-cutter/invocations` resulted in a `403 Forbidden` response:\n{\"Message\":\"User: arn:aws:% (truncated...)\n AccessDeniedException (client): <> - {\"Message\":\"<>\"}",
+    ),
+    (
+        "Ruby",
+        "/usr/lib/ruby/aws-sdk-core/plugins/raise_response_errors.rb:17:in `call': <> (Aws::Lambda::Errors::AccessDeniedException)\n\tfrom /app/clip.rb:3:in `<main>'",
+    ),
+    (
+        "Kotlin",
+        "Exception in thread \"main\" aws.sdk.kotlin.services.lambda.model.LambdaException: <>, Request ID: 7d1f",
+    ),
+    (
+        "Swift",
+        "AWSClientRuntime.UnknownAWSHTTPServiceError(typeName: Optional(\"AccessDeniedException\"), message: Optional(\"<>\"), requestID: Optional(\"7d1f\"), requestID2: nil)",
+    ),
+    (
+        "C++",
+        "Error: Lambda::Invoke. HTTP response code: 403\nResolved remote host IP address: 192.0.2.1\nRequest ID: 7d1f\nException name: AccessDeniedException\nError message: <>\n6 response headers:",
+    ),
+    (
+        "PowerShell",
+        "Invoke-LMFunction : <>\r\nAt line:1 char:1\r\n+ Invoke-LMFunction -FunctionName ffmpeg-clip-cutter\r\n+ ~~~~~~~~~\r\n    + CategoryInfo          : InvalidOperation: (Amazon.PowerShe...MFunctionCmdlet:InvokeLMFunctionCmdlet) [Invoke-LMFunction], InvalidOperationException",
+    ),
+    (
+        "Terraform",
+        "\u{2577}\n\u{2502} Error: invoking Lambda Function (ffmpeg-clip-cutter): operation error Lambda: Invoke, https response error StatusCode: 403, RequestID: 7d1f, api error AccessDeniedException: <>\n\u{2502} \n\u{2502}   with data.aws_lambda_invocation.clip,\n\u{2502}   on main.tf line 1, in data \"aws_lambda_invocation\" \"clip\":\n\u{2575}",
+    ),
+    (
+        "Step Functions",
+        "{\"error\":\"Lambda.AWSLambdaException\",\"cause\":\"<> (Service: AWSLambda; Status Code: 403; Error Code: AccessDeniedException; Request ID: 7d1f; Proxy: null)\"}",
+    ),
+    (
+        "a function's error, as JSON in JSON",
+        "{\"Cause\":\"{\\\"errorMessage\\\":\\\"An error occurred (AccessDeniedException) when calling the Invoke operation: <>\\\",\\\"errorType\\\":\\\"ClientError\\\",\\\"stackTrace\\\":[\\\"  File \\\\\\\"/var/task/policy.py\\\\\\\", line 4, in allow\\\\n    deny()\\\\n\\\"]}\"}",
+    ),
+    (
+        "CloudFormation",
+        "Resource handler returned message: \"<> (Service: Lambda, Status Code: 403, Request ID: 7d1f) (SDK Attempt Count: 1)\" (RequestToken: 11, HandlerErrorCode: AccessDenied)",
+    ),
+    (
+        "a logger",
+        "2026-09-14T23:18:49.250Z\t7d1f\tERROR\tInvoke Error \t{\"errorType\":\"AccessDeniedException\",\"errorMessage\":\"<>\",\"name\":\"AccessDeniedException\",\"stack\":[\"AccessDeniedException: <>\",\"    at allow (/var/task/policy.js:1:1)\"]}",
+    ),
+    ("a chat", "> \u{201c}<>\u{201d}\n> who can help?"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn what_sdks_and_tools_print_is_read() {
+    for (name, printed) in PRINTED {
+        for (who, principal) in [(USER, USER), (SESSION, "arn:aws:iam::281502313273:role/render-farm")] {
+            for clause in [CLAUSE, ""] {
+                let text = printed.replace('%', "iam").replace("<>", &denied(who, clause));
+                let outcome = json!(paste(&FakeAws::default(), &text).await);
+                // Without the clause AWS's old form is left, whose end cannot always be told from what follows.
+                let is_clear = !clause.is_empty() || outcome["outcome"] == "granted";
+                if is_clear {
+                    assert_eq!(outcome["outcome"], "granted", "{name}: {outcome:#}");
+                    assert_eq!(outcome["principal"], principal, "{name}");
+                    assert_eq!(outcome["function"], FUNCTION, "{name}");
+                    assert_eq!(outcome["source"], "manual", "{name}");
+                } else {
+                    assert_eq!(outcome["outcome"], "refused", "{name}: {outcome:#}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_sdks_and_tools_print_of_another_cause_is_refused() {
+    for (name, printed) in PRINTED {
+        for clause in [
+            " with an explicit deny in a service control policy",
+            " with an explicit deny in an identity-based policy: arn:aws:iam::281502313273:policy/x",
+            " with an explicit deny",
+            " because no permissions boundary allows the lambda:InvokeFunction action",
+            " because no session policy allows the lambda:InvokeFunction action",
+            " because the moon is full",
+        ] {
+            let text = printed.replace('%', "iam").replace("<>", &denied(USER, clause));
+            let refused = ("refused".to_owned(), Some("not_identity_based".to_owned()));
+            assert_eq!(told(&text).await, refused, "{name}{clause}");
+        }
+    }
+}
+
+/// Somebody who breaks a message over several lines, as terminals and mails do, changes nothing; somebody who breaks or
+/// cuts an ARN gets nothing.
+#[tokio::test(start_paused = true)]
+async fn a_text_that_was_wrapped_or_cut() {
+    let text = denied(USER, CLAUSE);
+    for wrapped in [text.replace(' ', "\n"), text.replace(' ', "\n> "), text.replace(' ', "\u{a0}")] {
+        assert_eq!(told(&wrapped).await.0, "granted", "{wrapped}");
+    }
+    for (at, _) in text.char_indices().skip(1) {
+        let (head, tail) = text.split_at(at);
+        let is_between_words = head.ends_with(' ') || tail.starts_with(' ');
+        let (outcome, _) = told(&format!("{head}\n{tail}")).await;
+        assert_eq!(outcome == "granted", is_between_words, "{head}|{tail}");
+        for cut in [format!("{head}..."), format!("{head}\u{2026}"), format!("{head} (truncated...)")] {
+            assert_ne!(told(&cut).await.0, "granted", "{cut}");
+        }
+    }
+    // In the old form nothing follows the function's name, so that the rest of a broken one may be on the next line.
+    let old = denied(USER, "");
+    for end in 1.."ffmpeg-clip-cutter".len() {
+        let (head, tail) = old.split_at(old.len() - end);
+        assert_ne!(told(&format!("{head}\n{tail}")).await.0, "granted", "{head}|{tail}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_denials_in_one_text_are_none() {
+    let user = denied(USER, CLAUSE);
+    let other = user.replace("remotion_user", "somebody");
+    for text in [
+        format!("{user}\n{other}"),
+        format!("{other} {user}"),
+        format!("{user}\n{}", user.replace("cutter", "mixer")),
+        format!("{user}\n{}", denied(USER, " with an explicit deny in a session policy")),
+        // One that is cut says no more than another, unless it is its beginning.
+        format!("{}... {user}", other.split(" because").next().unwrap()),
+    ] {
+        assert_eq!(
+            told(&text).await,
+            ("refused".to_owned(), Some("contradictory_event".to_owned())),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_names_somebody_else_first_is_about_whom_the_sentence_names() {
+    let (aws, other) = (FakeAws::default(), "arn:aws:iam::281502313273:user/media/eu/remotion_user_eu");
+    let text = format!("[{other}] caller {other}: request of User {other} failed: {}", denied(USER, CLAUSE));
+    let outcome = paste(&aws, &text).await;
+    assert_eq!(outcome.principal.as_deref(), Some(USER));
+    assert_eq!(aws.policy("user/remotion_user_eu"), None);
+}
+
+/// The path that a text claims is not believed: IAM is asked whom it holds under the name.
+#[tokio::test(start_paused = true)]
+async fn who_a_text_names_is_asked_of_iam() {
+    let listed = "arn:aws:iam::281502313273:user/media/eu/remotion_user_eu";
+    let aws = FakeAws::default();
+    let outcome = json!(paste(&aws, &denied(listed, CLAUSE)).await);
+    assert_eq!(
+        (&outcome["outcome"], &outcome["reason"]),
+        (&json!("refused"), &json!("contradictory_event")),
+        "{outcome:#}"
+    );
+    assert_eq!(aws.calls(), [Call::Identify { principal: "user/remotion_user_eu".to_owned() }]);
+    let of = |aws: &FakeAws, name: &str, arn: &str| {
+        aws.0.lock().unwrap().arns.insert(name.to_owned(), arn.to_owned());
+    };
+    of(&aws, "user/remotion_user_eu", listed);
+    assert_eq!(json!(paste(&aws, &denied(listed, CLAUSE)).await)["outcome"], "granted");
+
+    // A role's path is nowhere in the text.
+    let session = "arn:aws:sts::281502313273:assumed-role/encoder/job";
+    let aws = FakeAws::default();
+    let outcome = json!(paste(&aws, &denied(session, CLAUSE)).await);
+    assert_eq!(outcome["reason"], "not_allowlisted");
+    assert_eq!(outcome["principal"], "arn:aws:iam::281502313273:role/encoder");
+    let path = "arn:aws:iam::281502313273:role/service/render/encoder";
+    of(&aws, "role/encoder", path);
+    let outcome = json!(paste(&aws, &denied(session, CLAUSE)).await);
+    assert_eq!((&outcome["outcome"], &outcome["principal"]), (&json!("granted"), &json!(path)));
+    of(&aws, "role/encoder", "arn:aws:iam::281502313273:role/aws-reserved/sso.amazonaws.com/encoder");
+    assert_eq!(json!(paste(&aws, &denied(session, CLAUSE)).await)["reason"], "protected_role");
+}
+
+/// Nobody is looked up whom no rule can admit, whatever their path: a stranger's text costs no call to IAM.
+#[tokio::test(start_paused = true)]
+async fn whom_no_rule_can_admit_is_not_looked_up() {
+    let role = |name: &str| format!("arn:aws:sts::281502313273:assumed-role/{name}/job");
+    for (who, reason) in [
+        (role("lambda-invoke-remediator"), "own_role"),
+        (role("Lambda-Invoke-Remediator"), "own_role"),
+        (role("AWSServiceRoleForSupport"), "protected_role"),
+        ("arn:aws:iam::281502313273:user/mallory".to_owned(), "not_allowlisted"),
+        ("arn:aws:iam::281502313273:user/analytics".to_owned(), "notify_only"),
+        ("arn:aws:iam::281502313273:root".to_owned(), "unsupported_principal"),
+        ("arn:aws:sts::281502313273:federated-user/x".to_owned(), "unsupported_principal"),
+        ("anonymous".to_owned(), "unsupported_principal"),
+        ("arn:aws:iam::111122223333:user/remotion_user".to_owned(), "other_account"),
+        ("arn:aws:sts::111122223333:assumed-role/render-farm/job".to_owned(), "other_account"),
+        ("arn:aws-cn:iam::281502313273:user/remotion_user".to_owned(), "other_account"),
+    ] {
+        assert_is_refused_unasked(&denied(&who, CLAUSE), reason).await;
+    }
+    let private = denied(SESSION, CLAUSE).replace("ffmpeg-clip-cutter", "payroll");
+    assert_is_refused_unasked(&private, "not_allowlisted").await;
+    let shop = denied(&role("checkout"), CLAUSE).replace("ffmpeg-clip-cutter", "price-quote");
+    assert_is_refused_unasked(&shop.replace("281502313273:assumed", "281502313274:assumed"), "other_account")
+        .await;
+    assert_is_refused_unasked(&shop.replace("role/checkout", "role/checkout2"), "not_allowlisted").await;
+}
+
+async fn assert_is_refused_unasked(text: &str, reason: &str) {
+    let aws = FakeAws::default();
+    let outcome = json!(paste(&aws, text).await);
+    assert_eq!((&outcome["outcome"], &outcome["reason"]), (&json!("refused"), &json!(reason)), "{text}");
+    assert_eq!(aws.calls(), [], "{text}");
+    assert_eq!(aws.published().len(), 1, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_iam_says_of_the_caller_ends_as_anywhere() {
+    let session = denied(SESSION, CLAUSE);
+    let aws = FakeAws::default();
+    aws.fail("GetRole", "NoSuchEntity", "no such role");
+    assert_eq!(json!(paste(&aws, &session).await)["reason"], "no_such_principal");
+    for (code, expected) in [("AccessDenied", "IamAccessDenied"), ("ServiceFailure", "IamCallFailed")] {
+        let aws = FakeAws::default();
+        aws.fail("GetRole", code, "no");
+        let error = invoke(&aws.remediator(&[]), json!(session).to_string().as_bytes()).await.unwrap_err();
+        assert_eq!(error.code(), expected);
+        assert_eq!(aws.puts(), 0);
+    }
+}
+
+/// Of a storm of one text, nearly all are answered from memory.
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_one_text_asks_iam_once() {
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[]);
+    for who in [USER, SESSION] {
+        let text = json!(denied(who, CLAUSE)).to_string();
+        let calls = aws.calls().len();
+        for _ in 0..200 {
+            invoke(&remediator, text.as_bytes()).await.unwrap();
+        }
+        let asked = aws.calls()[calls..].iter().filter(|call| matches!(call, Call::Identify { .. })).count();
+        assert!(asked <= 2, "{who}: {asked}");
+    }
+    assert_eq!(aws.published().len(), 2);
+}
