@@ -75,18 +75,24 @@ check: $(READY) lint-template ## Check format, lints, documentation and template
 	cargo clippy --locked --quiet --all-targets --package bench-driver --package decision-core-bench --package floor -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
 
-# checkov leaves out what the defaults do not create. So it looks at the template with a trail as well, which has to be in
-# what it looked at.
+# checkov leaves out what the defaults do not create. So it looks at the template with all three of that switched on as
+# well, and has to have looked at it: the trail and its bucket, and the permissions of the two other ways in.
 lint-template: $(READY) $(CHECKOV)/.ready
 	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint template.yaml
 	mkdir -p target
-	sed 's/^    Default: "no"$$/    Default: "yes"/' template.yaml > target/template-with-trail.yaml
-	set -e; for template in template.yaml target/template-with-trail.yaml; do \
+	sed -e 's/^    Default: "no"$$/    Default: "yes"/' \
+		-e '/^  ReportSource:$$/,/^  [A-Z].*:$$/s/^    Default: ""$$/    Default: com.example.clips/' \
+		-e '/^  DeniedInvokeLogGroup:$$/,/^  [A-Z].*:$$/s/^    Default: ""$$/    Default: clips/' \
+		template.yaml > target/template-with-all.yaml
+	test "$$(diff template.yaml target/template-with-all.yaml | grep --count '^>')" = 3 \
+		|| { echo 'target/template-with-all.yaml does not switch all three on' >&2; exit 1; }
+	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint target/template-with-all.yaml
+	set -e; for template in template.yaml target/template-with-all.yaml; do \
 		$(CHECKOV)/bin/checkov --file "$$template" --framework cloudformation --skip-download --compact --quiet; \
 	done
-	$(CHECKOV)/bin/checkov --file target/template-with-trail.yaml --framework cloudformation --skip-download --compact \
-		--check CKV_AWS_35,CKV_AWS_36,CKV_AWS_21 | grep --quiet '^Passed checks: 3, Failed checks: 0' \
-		|| { echo 'checkov did not look at the trail and its bucket' >&2; exit 1; }
+	$(CHECKOV)/bin/checkov --file target/template-with-all.yaml --framework cloudformation --skip-download --compact \
+		--check CKV_AWS_35,CKV_AWS_36,CKV_AWS_21,CKV_AWS_364 | grep --quiet '^Passed checks: 5, Failed checks: 0' \
+		|| { echo 'checkov did not look at all that can be switched on' >&2; exit 1; }
 
 validate: $(DEPLOY_VENV)/.ready ## Check the template with the SAM CLI, which is set up for it
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(DEPLOY_VENV)/bin/sam validate --lint --template template.yaml

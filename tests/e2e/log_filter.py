@@ -1,6 +1,7 @@
-"""CloudWatch's metric filters, as far as template.yaml uses them: equality and presence of a line's own fields, all of them.
+"""CloudWatch's filters, as far as template.yaml uses them: of a metric, equality and presence of a line's own fields, all of
+them; of a subscription, one phrase.
 
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
 import json
@@ -18,6 +19,8 @@ def conditions(pattern):
 
 def matches(pattern, line):
     """Whether the pattern takes a line, which may be anything."""
+    if phrase := re.fullmatch(r'"([^"\\]+)"', pattern):
+        return phrase[1] in line
     try:
         fields = json.loads(line)
     except ValueError:

@@ -36,6 +36,8 @@ BY_LAMBDA = [
     Call("logs:PutLogEvents", f"{LOG_GROUP}:log-stream:2026/09/14/[$LATEST]0123456789abcdef"),
     Call("sqs:SendMessage", QUEUE),
 ]
+# Made for a text that names a caller: whoever it is, IAM has to say. The template may be ahead of the code that asks.
+BY_NAME = [Call("iam:GetUser", USER), Call("iam:GetRole", ROLE)]
 
 
 def iam_arn(rest):
@@ -118,23 +120,28 @@ def test_what_the_binary_calls_is_allowed_and_nothing_else_is(made, policies, fi
     statements = [statement for policy in policies() for statement in policy["Statement"]]
     actions = [statement["Action"] for statement in statements if statement["Effect"] == "Allow"]
     actions = {action for item in actions for action in ([item] if isinstance(item, str) else item)}
-    assert actions == {call.action for call in made + BY_LAMBDA}
+    assert actions == {call.action for call in made + BY_LAMBDA + BY_NAME}
     figure(f"privilege: {len(made)} different calls of the binary and {len(BY_LAMBDA)} of Lambda, all allowed")
+
+
+def test_whom_a_text_names_may_be_asked_for(policies):
+    paths = [Call("iam:GetUser", ARNS["user/remotion_user_eu"]), Call("iam:GetRole", ARNS["role/render-stitcher"])]
+    assert allowed(policies(), BY_NAME + paths) == BY_NAME + paths
 
 
 def test_what_lambda_does_with_the_role_is_allowed(policies):
     assert allowed(policies(), BY_LAMBDA) == BY_LAMBDA
 
 
-POLICY_CALLS = ["Get{}Policy", "Put{}Policy", "List{}Policies"]
+CALLS_ON_PRINCIPALS = ["Get{}", "Get{}Policy", "Put{}Policy", "List{}Policies"]
 
 
-def on_inline_policies(arn):
+def on_principal(arn):
     kind = arn.split(":")[-1].split("/")[0].title()
-    return [Call(f"iam:{name.format(kind)}", arn) for name in POLICY_CALLS]
+    return [Call(f"iam:{name.format(kind)}", arn) for name in CALLS_ON_PRINCIPALS]
 
 
-# Whose policies the function must not touch, with PrincipalArns as the example's allowlist has them.
+# Whom the function must neither ask for nor touch, with PrincipalArns as the example's allowlist has them.
 OTHERS = [
     ARNS["user/stranger"],
     ARNS["role/intern"],
@@ -146,10 +153,10 @@ OTHERS = [
     USER.replace(ACCOUNT, "111122223333"),
     ROLE.replace(ACCOUNT, "111122223333"),
 ]
-ON_OTHERS = [call for arn in OTHERS for call in on_inline_policies(arn)]
+ON_OTHERS = [call for arn in OTHERS for call in on_principal(arn)]
 
 ON_ITSELF = [
-    *on_inline_policies(OWN_ROLE_ARN),
+    *on_principal(OWN_ROLE_ARN),
     Call("iam:AttachRolePolicy", OWN_ROLE_ARN),
     Call("iam:DeleteRolePolicy", OWN_ROLE_ARN),
     Call("iam:DeleteRolePermissionsBoundary", OWN_ROLE_ARN),
@@ -180,6 +187,8 @@ OTHER_CALLS = [
     Call("iam:AttachGroupPolicy", iam_arn("group/administrators")),
     Call("iam:CreatePolicyVersion", iam_arn("policy/ceiling")),
     Call("iam:SetDefaultPolicyVersion", iam_arn("policy/ceiling")),
+    Call("iam:ListUsers", iam_arn("user/*")),
+    Call("iam:ListRoles", iam_arn("role/*")),
     Call("iam:CreateUser", iam_arn("user/thief")),
     Call("iam:CreateRole", iam_arn("role/thief")),
     Call("iam:CreateServiceLinkedRole", iam_arn("role/aws-service-role/x.amazonaws.com/X")),
@@ -311,7 +320,7 @@ CONDITIONS = {
 def test_a_condition_on_the_principal(condition, policies):
     parameters, principal, prefixes = CONDITIONS[condition]
     narrow = policies(**parameters)
-    calls = on([call for arn in (USER, ROLE) for call in on_inline_policies(arn)], principal)
+    calls = on([call for arn in (USER, ROLE) for call in on_principal(arn)], principal)
     assert allowed(narrow, calls) == [call for call in calls if call.action.startswith(prefixes)]
     # It opens nothing, even if what the call is on met it.
     assert allowed(narrow, on(ON_OTHERS + ON_ITSELF + OTHER_CALLS, BOUND | TAGGED)) == []

@@ -34,6 +34,8 @@ EVERYTHING = {
     "AlarmTopicArn": ALARMS,
     "CreateTrail": "yes",
     "TrailLogRetentionDays": "30",
+    "ReportSource": "com.example.clips",
+    "DeniedInvokeLogGroup": "clips",
     "KmsKeyArn": KEY,
     "Architecture": "x86_64",
     "LogRetentionDays": "14",
@@ -45,6 +47,7 @@ BY_CALL = {
     "AWS::IAM::RolePolicy": "role_policy",
     "AWS::Lambda::EventInvokeConfig": "event_invoke_config",
     "AWS::Logs::MetricFilter": "metric_filter",
+    "AWS::Logs::SubscriptionFilter": "subscription_filter",
     "AWS::S3::BucketPolicy": "bucket_policy",
     "AWS::SNS::Subscription": "subscription",
     "AWS::SQS::QueuePolicy": "queue_policy",
@@ -116,12 +119,14 @@ class Created:
         queues = {key: self.outputs[f"{key}Url"] for key in ("FailedInvocations", "UndeliveredEvents")}
         names = {key: url.split("/")[-1] for key, url in queues.items()}
         rule = self.outputs["RuleName"]
+        reports = self.outputs.get("ReportRuleName")
         buckets = [item["Name"] for item in self.s3.list_buckets()["Buckets"] if item["Name"].startswith(f"{self.name}-")]
         resources = {
             **queues,
             **{f"{key}.QueueName": name for key, name in names.items()},
             **{f"{key}.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}" for key, name in names.items()},
             "Function": self.outputs["FunctionName"],
+            "Function.Arn": self.outputs["FunctionArn"],
             "FunctionDeniedInvoke": rule,
             "FunctionDeniedInvoke.Arn": self.account.events.describe_rule(Name=rule)["Arn"],
             "LogGroup": self.outputs["LogGroupName"],
@@ -129,6 +134,7 @@ class Created:
             "Role": self.outputs["RoleArn"].split("/")[-1],
             "Role.Arn": self.outputs["RoleArn"],
             "Topic": self.outputs["TopicArn"],
+            **({"ReportRule": reports, "ReportRule.Arn": self.account.events.describe_rule(Name=reports)["Arn"]} if reports else {}),
             **{"TrailBucket": bucket for bucket in buckets},
             **{"TrailBucket.Arn": f"arn:aws:s3:::{bucket}" for bucket in buckets},
         }
@@ -146,6 +152,11 @@ class Created:
         self.logs.put_metric_filter(
             logGroupName=group, filterName=name, filterPattern=pattern, metricTransformations=[transformation]
         )
+
+    def subscription_filter(self, name, properties):
+        # The application's own, which is there before the stack is.
+        self.logs.create_log_group(logGroupName=properties["LogGroupName"])
+        self.logs.put_subscription_filter(filterName=name, **lower(properties))
 
     def trail(self, _, properties):
         name = properties.pop("TrailName")
@@ -226,7 +237,7 @@ ALWAYS = {
 
 def test_the_outputs(plain, everything):
     assert set(plain.outputs) == ALWAYS
-    assert set(everything.outputs) == ALWAYS | {"AllowlistParameter", "TrailArn"}
+    assert set(everything.outputs) == ALWAYS | {"AllowlistParameter", "TrailArn", "ReportRuleName"}
     assert everything.outputs["AllowlistParameter"] == "/remediator/allowlist"
     for created in (plain, everything):
         assert all(created.outputs.values())
@@ -261,7 +272,56 @@ def test_the_rule_leads_to_the_function_and_its_queue(plain, template):
     assert target["Arn"] == plain.outputs["FunctionArn"]
     assert target["DeadLetterConfig"] == {"Arn": plain.queue("UndeliveredEvents")["QueueArn"]}
     [statement] = json.loads(plain.queue("UndeliveredEvents")["Policy"])["Statement"]
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rule["Arn"]}}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": [rule["Arn"]]}}
+    assert callers(plain) == [{"service": "events.amazonaws.com", "aws:sourcearn": rule["Arn"]}]
+
+
+def callers(created):
+    """Who may invoke the function, and for what."""
+    policy = json.loads(created.function.get_policy(FunctionName=created.outputs["FunctionName"])["Policy"])
+    found = []
+    for statement in policy["Statement"]:
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "lambda:InvokeFunction")
+        pairs = [pair for condition in statement["Condition"].values() for pair in condition.items()]
+        # Keys of conditions are the same in small and large letters, and moto writes them in its own way.
+        conditions = {key.lower(): value for key, value in pairs}
+        found.append({"service": statement["Principal"]["Service"], **conditions})
+    return sorted(found, key=lambda item: item["aws:sourcearn"])
+
+
+def test_reports_take_the_same_way_as_cloudtrails_records(everything):
+    names = [everything.outputs["RuleName"], everything.outputs["ReportRuleName"]]
+    ours, reports = (everything.account.events.describe_rule(Name=name) for name in names)
+    assert reports["State"] == "ENABLED"
+    assert json.loads(reports["EventPattern"]) == {
+        "account": [ACCOUNT],
+        "source": ["com.example.clips"],
+        "detail-type": ["Lambda Invoke Denied"],
+    }
+    [target], [other] = (everything.account.events.list_targets_by_rule(Rule=name)["Targets"] for name in names)
+    assert {**target, "Id": None} == {**other, "Id": None}
+    [statement] = json.loads(everything.queue("UndeliveredEvents")["Policy"])["Statement"]
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": [ours["Arn"], reports["Arn"]]}}
+
+
+def test_lines_of_the_one_log_group_come_to_the_function(everything):
+    [found] = everything.logs.describe_subscription_filters(logGroupName="clips")["subscriptionFilters"]
+    assert found["destinationArn"] == everything.outputs["FunctionArn"]
+    assert found["filterPattern"] == '"is not authorized to perform: lambda:InvokeFunction"'
+    # CloudWatch Logs invokes a function with its resource policy, and takes no role.
+    assert not found.get("roleArn")
+
+
+def test_who_may_invoke_the_function(everything):
+    rules = [everything.account.events.describe_rule(Name=everything.outputs[key])["Arn"] for key in ("RuleName", "ReportRuleName")]
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:clips:*"
+    assert callers(everything) == sorted(
+        [
+            *({"service": "events.amazonaws.com", "aws:sourcearn": arn} for arn in rules),
+            {"service": "logs.amazonaws.com", "aws:sourcearn": group, "aws:sourceaccount": ACCOUNT},
+        ],
+        key=lambda item: item["aws:sourcearn"],
+    )
 
 
 def test_without_a_key_the_queues_have_one_of_sqs_and_the_topic_none(plain):
@@ -287,12 +347,13 @@ def test_with_a_key_all_that_holds_events_is_encrypted_with_it(everything):
 def test_the_alarms_watch_what_is_there(plain, everything):
     for created, actions in ((plain, [plain.outputs["TopicArn"]]), (everything, [ALARMS])):
         found = created.alarms()
-        assert len(found) == 8
+        rules = {created.outputs[key] for key in ("RuleName", "ReportRuleName") if key in created.outputs}
+        assert len(found) == 7 + len(rules)
         assert all(alarm["AlarmActions"] == actions and alarm["ActionsEnabled"] for alarm in found)
         watched = {item["Value"] for alarm in found for item in alarm["Dimensions"]}
         queues = {created.outputs[f"{key}Url"].split("/")[-1] for key in ("FailedInvocations", "UndeliveredEvents")}
         codes = {"policy_full", "AllowlistUnreadable"}
-        assert watched == {created.outputs["FunctionName"], created.outputs["RuleName"], *queues, *codes}
+        assert watched == {created.outputs["FunctionName"], *rules, *queues, *codes}
 
 
 def test_the_metric_filters_are_on_the_functions_log(plain):
@@ -309,6 +370,7 @@ def test_the_dashboard_is_of_this_stack(plain):
     assert "${" not in body
     for output in ("FunctionName", "LogGroupName", "MetricsNamespace"):
         assert plain.outputs[output] in body
+    assert len(plain.alarms()) == 8
     for alarm in plain.alarms():
         assert alarm["AlarmArn"] in body
 

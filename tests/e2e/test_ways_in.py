@@ -1,0 +1,124 @@
+"""The ways into the function besides CloudTrail's: which events and lines the template lets through to it."""
+
+import json
+import time
+
+import log_filter
+import pytest
+from bus import lets_through
+from cloudformation import Stack
+
+from local.aws import ROOT
+
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+SOURCE = "com.example.clips"
+
+
+def report_pattern(template, **pseudo):
+    """The pattern of the reports' rule, in a stack whose ReportSource is this."""
+    stack = Stack(template, {"ReportSource": SOURCE}, pseudo)
+    return stack.resolve(template["Resources"]["ReportRule"]["Properties"]["EventPattern"])
+
+
+@pytest.fixture
+def reports(template, account):
+    with lets_through(account, report_pattern(template)) as send:
+        yield send
+
+
+def report(**fields):
+    return {"source": SOURCE, "detail-type": "Lambda Invoke Denied", "detail": {"errorMessage": DENIED}, **fields}
+
+
+DENIED = json.loads((ROOT / "events/user.json").read_text())["detail"]["errorMessage"]
+# (what an application puts on the bus, whether it is a report)
+PUT = {
+    "a report": (report(), True),
+    "with more in it": (report(detail={"errorMessage": DENIED, "job": {"id": 7}}), True),
+    "without a text": (report(detail={}), True),
+    "of another source": (report(source="com.example.other"), False),
+    "of a source that begins alike": (report(source="com.example.clips.eu"), False),
+    "of a source in other letters": (report(source="com.example.Clips"), False),
+    "of another type": (report(**{"detail-type": "Order Placed"}), False),
+    "of a type in other letters": (report(**{"detail-type": "lambda invoke denied"}), False),
+    "as CloudTrail's record": (report(**{"detail-type": "AWS API Call via CloudTrail"}), False),
+}
+
+
+@pytest.mark.parametrize("case", PUT)
+def test_the_rule_of_the_reports_takes_these_and_nothing_else(case, reports):
+    event, is_report = PUT[case]
+    delivered = [json.loads(body) for body in reports(event)]
+    assert [item["detail"] for item in delivered] == ([event["detail"]] if is_report else [])
+
+
+def test_a_report_of_another_account_is_not_taken(template, account):
+    """What another account puts on the bus names that account, and so the pattern of this one's stack does not take it."""
+    with lets_through(account, report_pattern(template, **{"AWS::AccountId": "111122223333"})) as send:
+        assert send(report()) == []
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+def test_the_rule_of_the_reports_leaves_cloudtrails_records_to_the_other(path, reports):
+    event = json.loads(path.read_text())
+    if isinstance(event, dict) and isinstance(event.get("detail"), dict):
+        assert reports(event) == []
+
+
+def test_both_rules_deliver_with_the_same_care(translated):
+    [ours], [reports] = (translated["Resources"][name]["Properties"]["Targets"] for name in ("FunctionDeniedInvoke", "ReportRule"))
+    assert {**ours, "Id": None} == {**reports, "Id": None}
+
+
+@pytest.fixture
+def lines(template, account):
+    """Another engine: CloudWatch Logs' filter pattern as moto reads it, on a group with these lines. Gives those it takes."""
+    logs, group = account.client("logs"), "lines"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    pattern = template["Resources"]["DeniedInvokeLines"]["Properties"]["FilterPattern"]
+
+    def taken(texts):
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now + index, "message": text} for index, text in enumerate(texts)]
+        logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+        found = [item["message"] for item in logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]]
+        # The filter of these tests, which shall agree.
+        assert found == [text for text in texts if log_filter.matches(pattern, text)]
+        return found
+
+    yield taken
+    logs.delete_log_group(logGroupName=group)
+
+
+def as_logged(message):
+    """How an error's text stands in a log: by itself, in a traceback, in JSON, in JSON in JSON."""
+    return [
+        message,
+        f"botocore.errorfactory.AccessDeniedException: An error occurred (AccessDeniedException) when calling the Invoke operation: {message}",
+        json.dumps({"level": "error", "message": f"AccessDeniedException: {message}"}),
+        json.dumps({"log": json.dumps({"error": message})}),
+    ]
+
+
+def test_the_filter_takes_each_line_with_a_denied_invoke(lines):
+    """Of each event file that the function does not ignore and that has such a text."""
+    texts = []
+    for path in EVENTS:
+        event = json.loads(path.read_text())
+        expected = json.loads((path.parent / "expected" / path.name).read_text())
+        detail = event.get("detail") if isinstance(event, dict) else None
+        message = detail.get("errorMessage") if isinstance(detail, dict) else None
+        if expected["outcome"] != "ignored" and isinstance(message, str) and "not authorized to perform" in message:
+            texts += as_logged(message)
+    assert len(texts) > 100
+    assert lines(texts) == texts
+
+
+def test_the_filter_leaves_other_lines(lines):
+    others = [
+        "started", " ", '{"message": "outcome", "outcome": "granted"}', DENIED.replace("InvokeFunction", "GetFunction"),
+        DENIED.replace("lambda:InvokeFunction", "sns:Publish"), DENIED.replace("is not authorized", "is authorized"),
+        "perform: lambda:InvokeFunction is not authorized to",
+    ]  # fmt: skip
+    assert lines(others) == []
