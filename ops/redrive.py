@@ -35,6 +35,14 @@ class Stays(Exception):
     """Why a message was not deleted."""
 
 
+def names_no_account(event):
+    """Whether it came in by hand, as a text, or as lines of a log: only an event of EventBridge names its account."""
+    if not isinstance(event, dict):
+        return isinstance(event, str)
+    lines = event.get("awslogs")
+    return isinstance(event.get("errorMessage"), str) or isinstance(lines, dict) and isinstance(lines.get("data"), str)
+
+
 def event_of(queue, body, account, function):
     """The event in a message, as bytes to invoke the function with."""
     try:
@@ -55,12 +63,19 @@ def event_of(queue, body, account, function):
             payload = json.dumps(event, allow_nan=False).encode()
         except (ValueError, RecursionError):
             raise Stays("its event cannot be written as JSON again") from None
+        if names_no_account(event):
+            # The function that it was written for is of this account.
+            return within_the_limit(payload)
     else:
         event, payload = content, body.encode()
     if not isinstance(event, dict) or not isinstance(event.get("detail"), dict):
         raise Stays("it holds no event with a detail, or was cut off")
     if event.get("account") != account:
         raise Stays(f"its event is of account {event.get('account')}, not of {account}")
+    return within_the_limit(payload)
+
+
+def within_the_limit(payload):
     if len(payload) > PAYLOAD_BYTES:
         raise Stays(f"its event has {len(payload)} bytes, more than Lambda takes")
     return payload

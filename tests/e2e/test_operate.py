@@ -517,6 +517,26 @@ def test_an_event_of_a_megabyte_is_given_on(make, queue, outputs, front, with_fu
     assert [json.loads(payload) for _, payload in front.invoked] == [large, large]
 
 
+def test_what_came_in_by_another_way_is_given_on(make, queue, outputs, front):
+    """Reports have an account like all events; a text and lines of a log have none, but the record names the function."""
+    message = event()["detail"]["errorMessage"]
+    report = {"account": ACCOUNT, "source": "com.example.clips", "detail-type": "Lambda Invoke Denied", "detail": {"errorMessage": message}}
+    texts = [{"errorMessage": message}, message, {"awslogs": {"data": "H4sI"}}]
+    for payload in [report, *texts]:
+        queue.send("FailedInvocations", failed(payload, outputs))
+    queue.send("UndeliveredEvents", report)
+    # In this queue EventBridge puts events alone.
+    kept = [queue.send("UndeliveredEvents", item) for item in texts if isinstance(item, dict)]
+    kept += [queue.send("FailedInvocations", failed(item, outputs)) for item in ({"errorMessage": 1}, {"awslogs": {}}, {"awslogs": "x"})]
+    front.instead = lambda payload: (200, [], b'{"outcome": "refused", "reason": "not_allowlisted"}')
+    done = make("redrive", "YES=1")
+    for name in kept:
+        assert f"{name}  stays: it holds no event with a detail" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"5 done and deleted, {len(kept)} stay."
+    given = [json.loads(payload) for _, payload in front.invoked]
+    assert sorted(given, key=str) == sorted([report, report, *texts], key=str)
+
+
 def test_no_more_than_max_are_taken(make, queue, front, with_function):
     for _ in range(3):
         queue.send("UndeliveredEvents", event("not-allowlisted"))
