@@ -31,6 +31,7 @@ The SAM CLI asks for the stack's parameters now; Return takes what stands in bra
   PrincipalArns   the users and roles that IAM lets the function write to: as narrow as your list
   Mode            dry-run is recommended first: it decides and tells, and writes nothing. Deploy with enforce later
   CreateTrail     yes only if no trail of this region records Lambda data events; they are charged for
+  ReportSource, DeniedInvokeLogGroup   more ways in than CloudTrail, off while they are empty; docs/reporting.md tells of them
 The other ones are explained in README.md and template.yaml. Say yes to saving the arguments, under the name that it offers.
 """
 

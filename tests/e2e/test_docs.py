@@ -3,10 +3,13 @@
 import re
 import xml.etree.ElementTree as xml
 
+import pytest
+
 from docs.draw import DRAWING, SOURCE, digest, draw
 from local.aws import ROOT
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
+REPORTING = (ROOT / "docs/reporting.md").read_text()
 # What the drawing has a box for, by its name in template.yaml.
 DRAWN = {
     "AWS::CloudTrail::Trail",
@@ -87,9 +90,42 @@ def test_each_target_has_a_line():
         assert re.search(rf"\$\({name}\)", makefile), name
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!https?://)([^)#]*)(?:#[^)]*)?\)", OPERATIONS):
+@pytest.mark.parametrize("page", [OPERATIONS, REPORTING], ids=["operations", "reporting"])
+def test_links_lead_somewhere(page):
+    pages = {"": page, "operations.md": OPERATIONS, "reporting.md": REPORTING}
+    found = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", page)
+    assert len(found) >= 4
+    for target, anchor in found:
         assert not target or (ROOT / "docs" / target).exists(), target
-    anchors = {re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)$", OPERATIONS, re.M)}
-    for anchor in re.findall(r"\]\(#([^)]*)\)", OPERATIONS):
-        assert anchor in anchors
+        assert not anchor or anchor in anchors(pages[target]), anchor
+
+
+def anchors(page):
+    return {re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)$", page, re.M)}
+
+
+CLIENTS = {"python": "report_denied.py", "js": "report-denied.mjs", "rust": "report_denied.rs"}
+
+
+def test_every_client_is_on_the_page():
+    assert {path.name for path in (ROOT / "docs/clients").iterdir() if path.is_file()} == set(CLIENTS.values())
+
+
+@pytest.mark.parametrize("language", CLIENTS)
+def test_the_page_shows_the_clients_own_text(language):
+    [shown] = re.findall(rf"^```{language}\n(.*?)^```", REPORTING, re.M | re.S)
+    assert shown == (ROOT / "docs/clients" / CLIENTS[language]).read_text()
+
+
+def test_the_page_names_what_the_template_has(template):
+    pattern = template["Resources"]["DeniedInvokeLines"]["Properties"]["FilterPattern"]
+    assert f"```text\n{pattern}\n```" in REPORTING
+    for name in ("ReportSource", "DeniedInvokeLogGroup", "NoticeInterval"):
+        assert name in template["Parameters"] and f"`{name}`" in REPORTING
+    for name in ("UndeliveredEvents", "LostReportsAlarm", "DeniedInvokeLines", "LogPermission"):
+        assert name in template["Resources"] and f"`{name}`" in REPORTING
+
+
+def test_every_switch_for_a_way_has_a_line(template):
+    told = table("More ways in")
+    assert set(told) == {"ReportSource", "DeniedInvokeLogGroup"} <= set(template["Parameters"])
