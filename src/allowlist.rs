@@ -5,6 +5,7 @@
 //! as a whole, so that a slip never leaves half a list in force.
 
 use crate::arn::{self, FunctionArn, is_account, is_partition};
+use crate::lease::Lease;
 use crate::pattern;
 use crate::principal::{self, Principal, RoleSession, SessionRole};
 use crate::rule_index::RuleIndex;
@@ -48,6 +49,10 @@ pub struct Rule {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<Source>", length(min = 1)))]
     sources: Sources,
+    /// How long a grant by this rule lasts; for good where it is left out. A denial after that renews it.
+    #[serde(default, rename = "expiresAfter", deserialize_with = "given")]
+    #[cfg_attr(test, schemars(with = "Lease"))]
+    expires_after: Option<Lease>,
 }
 
 /// What a rule is for.
@@ -99,6 +104,11 @@ impl<'de> Deserialize<'de> for RuleAction {
     fn deserialize<D: Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {
         Self::deserialize(StrictForm { inner, problem: "an action is a text" })
     }
+}
+
+/// A value that may be left out, but is no null.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(inner: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(inner).map(Some)
 }
 
 /// Why a document is refused, with the place: `rules[0].principals[1]: ... at line 5 column 9`.
@@ -258,6 +268,11 @@ impl Rule {
     /// The ways on which a denial may come in.
     pub fn sources(&self) -> Sources {
         self.sources
+    }
+
+    /// How long a grant by it lasts, where that has an end.
+    pub fn expires_after(&self) -> Option<Lease> {
+        self.expires_after
     }
 
     /// Who may be granted its functions.
@@ -570,6 +585,19 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_may_say_how_long_its_grants_last() {
+        let mut list = json!({"rules": [rule(USER, FUNCTION)]});
+        let lease = |list: &Value| {
+            Allowlist::parse(&list.to_string()).unwrap().rules()[0]
+                .expires_after()
+                .map(|lease| lease.to_string())
+        };
+        assert_eq!(lease(&list), None);
+        list["rules"][0]["expiresAfter"] = json!("30d");
+        assert_eq!(lease(&list).as_deref(), Some("30d"));
+    }
+
+    #[test]
     fn anything_malformed_is_refused_with_its_place() {
         let good = rule(USER, FUNCTION);
         for (document, place) in [
@@ -625,6 +653,21 @@ mod tests {
         ] {
             let error = error(&document);
             assert!(error.starts_with(place), "{error}");
+        }
+        for lease in [
+            json!("30"),
+            json!("0d"),
+            json!("3651d"),
+            json!("1h"),
+            json!(30),
+            json!(null),
+            json!(["1d"]),
+            json!({}),
+        ] {
+            let mut rule = good.clone();
+            rule["expiresAfter"] = lease;
+            let error = error(&json!({"rules": [rule]}));
+            assert!(error.starts_with("rules[0].expiresAfter: "), "{error}");
         }
         for (text, place) in [
             ("", "line 1"),

@@ -31,6 +31,7 @@ pub mod https;
 pub mod iam_error;
 pub mod identity;
 pub mod inline_policies;
+pub mod lease;
 pub mod log;
 pub mod markdown;
 pub mod message;

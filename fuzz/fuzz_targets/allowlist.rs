@@ -37,13 +37,18 @@ fn check_form(document: &Value) {
     let rules = document["rules"].as_array().unwrap();
     let mut ids = HashSet::new();
     for rule in rules {
-        assert_keys(rule, &["id", "principals", "functions", "action"]);
+        assert_keys(rule, &["id", "principals", "functions", "action", "expiresAfter"]);
         let id = rule["id"].as_str().unwrap();
         assert!((1..=128).contains(&id.len()) && is_one_line(id) && ids.insert(id));
         assert!(
             [None, Some("grant"), Some("notify")]
                 .contains(&rule.get("action").map(|action| action.as_str().unwrap()))
         );
+        if let Some(lease) = rule.get("expiresAfter") {
+            let digits = lease.as_str().unwrap().strip_suffix('d').unwrap();
+            assert!(digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0'));
+            assert!((1..=3_650).contains(&digits.parse::<u32>().unwrap()));
+        }
         for key in ["principals", "functions"] {
             assert_eq!(rule[key].as_array().unwrap().len(), texts(&rule[key]).len());
             assert!(!texts(&rule[key]).is_empty());
