@@ -1,4 +1,4 @@
-//! The verdict on a denial: grant, or refuse with a reason. Pure: the same denial and list always give the same decision.
+//! The verdict on a denial: grant, or refuse with a reason. Pure: the same denial, list and time always give the same decision.
 //!
 //! A [`Grant`] can be made here alone, and what is granted is read from it alone. So nothing can be granted that was not
 //! decided, and a grant is always the exact function that was denied, however wide the pattern that admitted it.
@@ -8,9 +8,11 @@ use crate::allowlist::{Allowlist, NoRule, RuleAction};
 use crate::arn::FunctionArn;
 use crate::caller::Caller;
 use crate::denial::Denial;
+use crate::lease::Expiry;
 use crate::message::{Cause, DenialKind};
 use crate::principal::{Principal, SessionRole};
 use crate::refusal::{Reason, Refusal};
+use std::time::SystemTime;
 
 /// Who we are: grants stay inside our account, and never go to ourselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Grant {
     principal: Principal,
     function: FunctionArn,
     rule: String,
+    expiry: Option<Expiry>,
+    decided_at: SystemTime,
 }
 
 impl Grant {
@@ -61,6 +65,16 @@ impl Grant {
     /// The id of the rule that admits it.
     pub fn rule(&self) -> &str {
         &self.rule
+    }
+
+    /// When it runs out, if the rule says so. It is fixed here, so that a write that is made again says the same.
+    pub fn expiry(&self) -> Option<Expiry> {
+        self.expiry
+    }
+
+    /// The time that it was decided at, by which other grants count as run out.
+    pub fn decided_at(&self) -> SystemTime {
+        self.decided_at
     }
 }
 
@@ -86,16 +100,16 @@ pub fn admit<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<Admitted<'a>, 
 }
 
 /// Looks for all that refuses, and then asks the list.
-pub fn of(denial: &Denial, own: &OwnIdentity, allowlist: &Allowlist) -> Decision {
+pub fn of(denial: &Denial, own: &OwnIdentity, allowlist: &Allowlist, now: SystemTime) -> Decision {
     match admit(denial, own) {
-        Ok(admitted) => admitted.decide(allowlist),
+        Ok(admitted) => admitted.decide(allowlist, now),
         Err(refusal) => Decision::Refuse { refusal, rule: None },
     }
 }
 
 impl Admitted<'_> {
-    /// Asks the list.
-    pub fn decide(self, allowlist: &Allowlist) -> Decision {
+    /// Asks the list. The time has no part in whether something is granted, only in how long.
+    pub fn decide(self, allowlist: &Allowlist, now: SystemTime) -> Decision {
         let Self { party, denial } = self;
         let (source, function) = (denial.source(), denial.function());
         let principal = match party {
@@ -126,6 +140,8 @@ impl Admitted<'_> {
                 principal: principal.clone(),
                 function: function.clone(),
                 rule: rule.id().to_owned(),
+                expiry: rule.expires_after().map(|lease| Expiry::new(lease, now)),
+                decided_at: now,
             }),
             RuleAction::Notify => Decision::Refuse {
                 refusal: Refusal::new(Reason::NotifyOnly, "the rule that matches says `notify`"),

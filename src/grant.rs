@@ -27,6 +27,10 @@
 //! A function that is found in the policy at the first read is `already_granted`, on that one read: whoever wrote it
 //! watches it.
 //!
+//! A grant that runs out ([`lease`](crate::lease)) is written and watched like any other: what it is until was decided once, so
+//! that a write that is made again says the same. What counts as run out goes by the time of that decision, too. A lease
+//! that runs out while it is read is found again by the next denial.
+//!
 //! Where it ends: after [`GIVE_UP_AFTER`] of writing and losing it gives up with an error, and Lambda tries the event again;
 //! never with a grant that was not seen to stay.
 //!
@@ -36,6 +40,7 @@ use crate::config::Mode;
 use crate::decision::Grant;
 use crate::iam_error::{Failure, IamError};
 use crate::inline_policies::{InlinePolicies, Usage};
+use crate::lease::Expiry;
 use crate::policy::{self, Merge, POLICY_NAME};
 use crate::refusal::{Reason, Refusal};
 use aws_sdk_iam::Client;
@@ -80,14 +85,21 @@ pub enum Granted {
         added: Vec<String>,
         /// How full the principal's inline policies are now, where that could be found out.
         usage: Option<Usage>,
+        /// When it runs out, if it does.
+        expires: Option<Expiry>,
     },
     /// Covered before; nothing was written.
     Already {
-        /// Whether it is our own statement that lists the function itself.
+        /// Whether statements of ours list the function itself.
         is_listed: bool,
+        /// When what covers it runs out, if it does.
+        expires: Option<Expiry>,
     },
     /// Dry-run: it would have been written.
-    WouldWrite,
+    WouldWrite {
+        /// When it would run out, if it would.
+        expires: Option<Expiry>,
+    },
     /// IAM, or the document that is there, does not allow it; that is final.
     Refused(Refusal),
 }
@@ -165,6 +177,12 @@ struct Known {
     since: Instant,
 }
 
+/// What watching a grant that stays has found.
+struct Watched {
+    usage: Option<Usage>,
+    expires: Option<Expiry>,
+}
+
 struct Writer<'a> {
     policies: InlinePolicies<'a>,
     grant: &'a Grant,
@@ -176,15 +194,18 @@ impl Writer<'_> {
         let started = Instant::now();
         let mut known = self.read().await?;
         let added = match &known.merge {
-            Merge::Covered { is_listed } => return Ok(Granted::Already { is_listed: *is_listed }),
-            Merge::Write { .. } if mode == Mode::DryRun => return Ok(Granted::WouldWrite),
+            Merge::Covered { is_listed, expires } => {
+                return Ok(Granted::Already { is_listed: *is_listed, expires: *expires });
+            }
+            Merge::Write { .. } if mode == Mode::DryRun => {
+                return Ok(Granted::WouldWrite { expires: self.grant.expiry() });
+            }
             Merge::Write { added, .. } => added.clone(),
         };
-        let mut usage = None;
         for losses in 1.. {
             self.write(known).await?;
-            if self.stays(&mut usage).await? {
-                return Ok(Granted::Written { added, usage });
+            if let Some(Watched { usage, expires }) = self.stays().await? {
+                return Ok(Granted::Written { added, usage, expires });
             }
             if started.elapsed() > GIVE_UP_AFTER {
                 break;
@@ -208,7 +229,9 @@ impl Writer<'_> {
                 answer => break answer?,
             }
         };
-        let merge = policy::merge(document.as_deref(), self.grant.function()).map_err(|why| {
+        let grant = self.grant;
+        let merge = policy::merge(document.as_deref(), grant.function(), grant.expiry(), grant.decided_at());
+        let merge = merge.map_err(|why| {
             Stop::Refused(Refusal::new(
                 Reason::UnreadablePolicy,
                 format!("{POLICY_NAME} is left alone: {why}"),
@@ -236,6 +259,7 @@ impl Writer<'_> {
                         principal = %self.grant.principal(),
                         function = %self.grant.function(),
                         rule = self.grant.rule(),
+                        expires = self.grant.expiry().map(tracing::field::display),
                         "LambdaInvokePermission was written"
                     );
                     return Ok(());
@@ -269,26 +293,29 @@ impl Writer<'_> {
         Err(Stop::Failed(GrantError::TooSlow { principal: self.grant.principal().to_string() }))
     }
 
-    /// Watches what was written for [`SETTLE`]; false as soon as it is lost. The time is used to find out the usage.
-    async fn stays(&self, usage: &mut Option<Usage>) -> Result<bool, Stop> {
+    /// Watches what was written for [`SETTLE`]; `None` as soon as it is lost. The time is used to find out the usage.
+    async fn stays(&self) -> Result<Option<Watched>, Stop> {
         let written = Instant::now();
         let mut ours = None;
         for look in LOOKS {
             tokio::time::sleep_until(written + look.mul_f64(0.5 + fastrand::f64())).await;
             let known = self.read().await?;
             if matches!(known.merge, Merge::Write { .. }) {
-                return Ok(false);
+                return Ok(None);
             }
             ours = known.document;
         }
         // What cannot be found out meanwhile is not worth an error.
         let asked = self.policies.usage(ours.as_deref());
-        *usage = tokio::time::timeout_at(written + SETTLE, asked).await.unwrap_or(None);
+        let usage = tokio::time::timeout_at(written + SETTLE, asked).await.unwrap_or(None);
         tokio::time::sleep_until(written + SETTLE).await;
         // How much of the invocation's duration is no work: docs/performance.md leaves it out where it compares.
         let waited_ms = written.elapsed().as_secs_f64() * 1_000.0;
         tracing::info!(waitedMs = waited_ms, "LambdaInvokePermission was watched");
-        Ok(matches!(self.read().await?.merge, Merge::Covered { .. }))
+        Ok(match self.read().await?.merge {
+            Merge::Covered { expires, .. } => Some(Watched { usage, expires }),
+            Merge::Write { .. } => None,
+        })
     }
 
     /// The refusal when the quota is used up.

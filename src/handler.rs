@@ -162,7 +162,7 @@ impl Remediator {
         }
         step.replace("reading the allowlist".to_owned());
         let allowlist = self.allowlist.current(SystemTime::now()).await?;
-        let mut decision = decision::of(denial, own, &allowlist);
+        let mut decision = decision::of(denial, own, &allowlist, SystemTime::now());
         if decision == Decision::Identify {
             if let Some(known) = self.recently_identified(denial, facts, own, &allowlist) {
                 return Ok(known);
@@ -173,7 +173,7 @@ impl Remediator {
                 Err(refusal) => return Ok((Verdict::Refused(refusal), None)),
             }
             facts.principal = denial.caller().arn();
-            decision = decision::of(denial, own, &allowlist);
+            decision = decision::of(denial, own, &allowlist, SystemTime::now());
         }
         Ok(match decision {
             Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
@@ -214,7 +214,9 @@ impl Remediator {
     ) -> Option<(Verdict, Option<String>)> {
         let principal = self.repeats().identity(denial, SystemTime::now())?;
         let identified = denial.clone().identified(principal).ok()?;
-        let Decision::Grant(grant) = decision::of(&identified, own, allowlist) else { return None };
+        let Decision::Grant(grant) = decision::of(&identified, own, allowlist, SystemTime::now()) else {
+            return None;
+        };
         let known = Facts { principal: identified.caller().arn(), ..facts.clone() };
         let verdict = self.recent(&grant, &known, |covered| found(covered, &known))?;
         (*denial, *facts) = (identified, known);
@@ -233,19 +235,19 @@ impl Remediator {
             repeats.forget_write(grant);
         }
         Ok(match granted? {
-            Granted::Already { is_listed } => {
-                let covered = repeats.remember_covered(grant, is_listed, SystemTime::now());
+            Granted::Already { is_listed, expires } => {
+                let covered = repeats.remember_covered(grant, is_listed, expires, SystemTime::now());
                 match repeats.untold(grant) {
                     // Written by an invocation that did not get as far as to tell it.
-                    Some(added) => Verdict::Grant(Granted::Written { added, usage: None }),
+                    Some(added) => Verdict::Grant(Granted::Written { added, usage: None, expires }),
                     None => found(covered, facts),
                 }
             }
-            written @ Granted::Written { .. } => {
-                repeats.remember_covered(grant, true, SystemTime::now());
-                Verdict::Grant(written)
+            Granted::Written { added, usage, expires } => {
+                repeats.remember_covered(grant, true, expires, SystemTime::now());
+                Verdict::Grant(Granted::Written { added, usage, expires })
             }
-            other @ (Granted::WouldWrite | Granted::Refused(_)) => Verdict::Grant(other),
+            other @ (Granted::WouldWrite { .. } | Granted::Refused(_)) => Verdict::Grant(other),
         })
     }
 
@@ -310,10 +312,10 @@ fn time_left(context: &Context) -> Option<Duration> {
 
 /// The verdict on a pair that is covered.
 fn found(covered: Covered, facts: &Facts) -> Verdict {
-    let is_listed = covered.is_listed();
+    let (is_listed, expires) = (covered.is_listed(), covered.expires());
     match covered.is_clearly_before(event_time(facts)) {
-        true => Verdict::StillDenied { is_listed },
-        false => Verdict::Grant(Granted::Already { is_listed }),
+        true => Verdict::StillDenied { is_listed, expires },
+        false => Verdict::Grant(Granted::Already { is_listed, expires }),
     }
 }
 

@@ -16,16 +16,7 @@ const LITTLE_ROOM: usize = 400;
 pub fn next_steps(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> Vec<String> {
     let steps: &[&str] = match (outcome.outcome, outcome.reason) {
         (OutcomeKind::Granted, _) => {
-            let usage = match verdict {
-                Verdict::Grant(Granted::Written { usage, .. }) => *usage,
-                Verdict::Grant(_)
-                | Verdict::StillDenied { .. }
-                | Verdict::Refused(_)
-                | Verdict::Ignored(_) => None,
-            };
-            let nothing =
-                "Nothing: the caller's next try should succeed. IAM takes some seconds to spread the change.";
-            return [Some(nothing.to_owned()), room(usage)].into_iter().flatten().collect();
+            &["Nothing: the caller's next try should succeed. IAM takes some seconds to spread the change."]
         }
         (OutcomeKind::AlreadyGranted, _) if matches!(verdict, Verdict::StillDenied { .. }) => &[
             "The grant is in place, and still something denies.",
@@ -45,7 +36,25 @@ pub fn next_steps(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> Vec<St
         (OutcomeKind::Refused | OutcomeKind::Ignored, Some(reason)) => refused_steps(reason, facts),
         (OutcomeKind::Refused | OutcomeKind::Ignored, None) => &["Nothing."],
     };
-    steps.iter().copied().map(str::to_owned).collect()
+    let usage = match verdict {
+        Verdict::Grant(Granted::Written { usage, .. }) => *usage,
+        Verdict::Grant(_) | Verdict::StillDenied { .. } | Verdict::Refused(_) | Verdict::Ignored(_) => None,
+    };
+    let further = [renewal(outcome.outcome, verdict), room(usage)];
+    steps.iter().copied().map(str::to_owned).chain(further.into_iter().flatten()).collect()
+}
+
+/// What happens when the grant has run out.
+fn renewal(outcome: OutcomeKind, verdict: &Verdict) -> Option<String> {
+    let expiry = verdict.expires()?;
+    match outcome {
+        OutcomeKind::Granted | OutcomeKind::AlreadyGranted => Some(format!(
+            "The grant runs out at {expiry}. A denial after that renews it, as long as the allowlist admits it: the first call \
+             then fails once more."
+        )),
+        // There is none yet.
+        OutcomeKind::WouldGrant | OutcomeKind::Refused | OutcomeKind::Ignored => None,
+    }
 }
 
 fn room(usage: Option<Usage>) -> Option<String> {

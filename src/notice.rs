@@ -41,6 +41,8 @@ struct Machine<'a> {
     /// The commands that take the grant back, to be run in this order in one directory: for a shell with the AWS CLI and
     /// Python 3. None where there is no grant of ours.
     undo: &'a [String],
+    /// When the grant runs out, RFC 3339; null where there is none, or it does not run out.
+    expires: Option<String>,
     /// How many notices like this one were not sent since the last one.
     left_out: u64,
 }
@@ -65,6 +67,7 @@ impl Notice {
     ) -> Self {
         let told = Told::new(outcome, facts, denial, verdict, left_out);
         let undo = told.undo.as_ref().map(|undo| undo.shell.as_slice()).unwrap_or_default();
+        let expires = verdict.expires().map(|expiry| expiry.to_string());
         let attributes = [
             ("outcome", Some(name(outcome.outcome))),
             ("reason", outcome.reason.map(name)),
@@ -75,7 +78,7 @@ impl Notice {
         Self {
             subject: subject(&told),
             text: notice_text::text(&told),
-            json: serde_json::to_string(&Machine { outcome, undo, left_out }).unwrap_or_default(),
+            json: serde_json::to_string(&Machine { outcome, undo, expires, left_out }).unwrap_or_default(),
             chat: serde_json::to_string(&ChatNotice::new(&told)).unwrap_or_default(),
             attributes: attributes.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
         }

@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 
 const MAX_TITLE: usize = 250;
 const MAX_DESCRIPTION: usize = 3_000;
-const MAX_SENTENCE: usize = 750;
-const MAX_VALUE: usize = 160;
+const MAX_SENTENCE: usize = 700;
+const MAX_VALUE: usize = 150;
 const MAX_STEP: usize = 350;
 const MAX_STEPS: usize = 10;
 const MAX_RESOURCE: usize = 250;
@@ -34,10 +34,14 @@ const MAX_THREAD_ID: usize = 100;
 const MAX_LABEL: usize = "- *CloudTrail event:* \n".len();
 
 /// How many facts a description has at most, with the one of what was left out.
-const MAX_FACTS: usize = 12;
+const MAX_FACTS: usize = 13;
+
+/// When a grant runs out. Its value has one length, so that it takes less room than another fact.
+const EXPIRES: &str = "- *Expires:* `2026-12-25T00:00:00Z`\n";
 
 // A description is put together of what fits, so that none of it has to be cut.
-const _: () = assert!(MAX_SENTENCE + 1 + MAX_FACTS * (MAX_LABEL + MAX_VALUE) <= MAX_DESCRIPTION);
+const _: () =
+    assert!(MAX_SENTENCE + 1 + MAX_FACTS * (MAX_LABEL + MAX_VALUE) + EXPIRES.len() <= MAX_DESCRIPTION);
 
 /// The text that stands for null in `additionalContext`.
 const NULL: &str = "null";
@@ -185,6 +189,9 @@ fn description(told: &Told<'_>) -> String {
     }
     if let Some(rule) = &outcome.rule {
         fact("Rule", Some(rule));
+    }
+    if let Some(expiry) = told.verdict.expires() {
+        fact("Expires", Some(&expiry.to_string()));
     }
     fact("Account", outcome.account.as_deref());
     fact("Region", outcome.region.as_deref());

@@ -98,6 +98,9 @@ fn lines(told: &Told<'_>) -> Vec<(&'static str, Option<String>)> {
         lines.push(("Rule", Some(rule.clone())));
         lines.push(("Policy", Some(format!("{POLICY_NAME} (inline)"))));
     }
+    if let Some(expiry) = told.verdict.expires() {
+        lines.push(("Expires", Some(expiry.to_string())));
+    }
     lines.extend([
         ("Account", outcome.account.clone()),
         ("Region", outcome.region.clone()),

@@ -5,6 +5,7 @@
 
 use crate::denial::Facts;
 use crate::grant::Granted;
+use crate::lease::Expiry;
 use crate::message::{DenialKind, DeniedBy};
 use crate::policy::POLICY_NAME;
 use crate::principal::Principal;
@@ -50,13 +51,30 @@ pub enum Verdict {
     Grant(Granted),
     /// It was granted long enough before, and denied again.
     StillDenied {
-        /// Whether it is our own statement that lists the function itself.
+        /// Whether statements of ours list the function itself.
         is_listed: bool,
+        /// When what covers it runs out, if it does.
+        expires: Option<Expiry>,
     },
     /// It was refused before IAM was asked.
     Refused(Refusal),
     /// It is not our business.
     Ignored(Refusal),
+}
+
+impl Verdict {
+    /// When the grant that it tells of runs out, if there is one and it does.
+    pub fn expires(&self) -> Option<Expiry> {
+        match self {
+            Self::Grant(
+                Granted::Written { expires, .. }
+                | Granted::Already { expires, .. }
+                | Granted::WouldWrite { expires },
+            )
+            | Self::StillDenied { expires, .. } => *expires,
+            Self::Grant(Granted::Refused(_)) | Self::Refused(_) | Self::Ignored(_) => None,
+        }
+    }
 }
 
 /// What became of one event. Every field is always there, and null where it is not known. Names and values are an
@@ -106,7 +124,7 @@ impl Outcome {
             Verdict::Grant(Granted::Already { .. }) | Verdict::StillDenied { .. } => {
                 (OutcomeKind::AlreadyGranted, None)
             }
-            Verdict::Grant(Granted::WouldWrite) => (OutcomeKind::WouldGrant, None),
+            Verdict::Grant(Granted::WouldWrite { .. }) => (OutcomeKind::WouldGrant, None),
             Verdict::Grant(Granted::Refused(refusal)) | Verdict::Refused(refusal) => {
                 (OutcomeKind::Refused, Some(refusal.reason))
             }
@@ -148,22 +166,23 @@ pub(crate) fn sentence(facts: &Facts, verdict: &Verdict, show: impl Fn(&str) -> 
     let is_nameless = facts.principal.is_none() && facts.function.is_none();
     let who = if facts.principal.is_some() { show(&who(facts)) } else { who(facts) };
     let what = if facts.function.is_some() { show(what(facts)) } else { what(facts).to_owned() };
+    let until = verdict.expires().map_or_else(String::new, |expiry| format!(", until {expiry}"));
     match verdict {
         Verdict::Refused(Refusal { why, .. }) if is_nameless => format!("The event is refused: {why}."),
         Verdict::Grant(Granted::Written { .. }) => {
-            format!("{who} may invoke {what} now: it was added to {POLICY_NAME}.")
+            format!("{who} may invoke {what} now: it was added to {POLICY_NAME}{until}.")
         }
         Verdict::Grant(Granted::Already { .. }) => {
-            format!("{POLICY_NAME} of {who} covers {what} already: nothing was written.")
+            format!("{POLICY_NAME} of {who} covers {what} already{until}: nothing was written.")
         }
-        Verdict::Grant(Granted::WouldWrite) => {
-            format!("Dry-run: {what} would be added to {POLICY_NAME} of {who}; nothing was written.")
+        Verdict::Grant(Granted::WouldWrite { .. }) => {
+            format!("Dry-run: {what} would be added to {POLICY_NAME} of {who}{until}; nothing was written.")
         }
         Verdict::Grant(Granted::Refused(Refusal { why, .. })) | Verdict::Refused(Refusal { why, .. }) => {
             format!("{who} was denied {what}, and is not granted it: {why}.")
         }
         Verdict::StillDenied { .. } => {
-            format!("{who} is denied {what} although {POLICY_NAME} covers it: another layer denies.")
+            format!("{who} is denied {what} although {POLICY_NAME} covers it{until}: another layer denies.")
         }
         Verdict::Ignored(Refusal { why, .. }) => format!("Nothing to do: {why}."),
     }

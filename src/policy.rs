@@ -4,17 +4,34 @@
 //! `PolicyDocument` keeps the text of every statement and key as it is, looks into the few it must, and changes one list
 //! of resources. What it cannot understand it leaves alone.
 //!
+//! # Leases
+//!
+//! A grant that runs out stands in a statement of its own, with all others that run out at the same instant:
+//!
+//! ```json
+//! {"Effect":"Allow","Action":["lambda:InvokeFunction"],"Resource":["FUNCTION","FUNCTION:*"],
+//!  "Condition":{"DateLessThan":{"aws:CurrentTime":"2026-12-25T00:00:00Z"}}}
+//! ```
+//!
+//! IAM ends it. What has run out allows nothing any more, and is left out whenever the policy is written, which gives its room
+//! back. So a lease must be told from a statement that somebody wrote on the same condition: it is ours only if it says
+//! nothing else than the above and perhaps `Sid`, in that form of the time, and lists nothing but whole pairs of exact
+//! functions. Every other statement with a condition is foreign, and covers nothing.
+//!
 //! The grammar is that of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.
 
 use crate::arn::FunctionArn;
 use crate::denial::ACTION;
+use crate::lease::Expiry;
 use crate::pattern;
 use crate::text::one_line;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::time::SystemTime;
 
 /// The name of the inline policy.
 pub const POLICY_NAME: &str = "LambdaInvokePermission";
@@ -24,32 +41,48 @@ pub const POLICY_NAME: &str = "LambdaInvokePermission";
 pub enum Merge {
     /// Nothing: the document covers the function, also by a wildcard.
     Covered {
-        /// Whether it is our own statement that lists the function itself.
+        /// Whether statements of ours list the function itself.
         is_listed: bool,
+        /// When what covers it runs out, if it does.
+        expires: Option<Expiry>,
     },
     /// A document in place of the one that is there.
     Write {
         /// The document.
         document: String,
-        /// The resources in it that our own statement did not list before.
+        /// The resources in it that no statement of ours of that kind (for good, or until then) listed before.
         added: Vec<String>,
     },
 }
 
-/// Adds `function` to `document`, the policy that is there.
+/// Adds `function` to `document`, the policy that is there: for good, or until `expiry`.
+///
+/// What is there for good covers both. What is there until some time to come covers a grant that has an end itself, however
+/// near: a denial after that renews it. It does not cover one for good, which would end then.
 ///
 /// The error says why the document is left alone.
-pub fn merge(document: Option<&str>, function: &FunctionArn) -> Result<Merge, String> {
+pub fn merge(
+    document: Option<&str>,
+    function: &FunctionArn,
+    expiry: Option<Expiry>,
+    now: SystemTime,
+) -> Result<Merge, String> {
     let pair = function.resource_pair();
     let Some(text) = document else {
-        return Ok(Merge::Write { document: first_document(&pair), added: pair.into() });
+        return Ok(Merge::Write { document: first_document(&pair, expiry), added: pair.into() });
     };
     let document = PolicyDocument::parse(text)?;
-    if document.covers(&pair) {
-        return Ok(Merge::Covered { is_listed: pair.iter().all(|resource| document.lists(resource)) });
+    let covered = document.covered(&pair, now).filter(|lasts| match lasts {
+        Lasts::ForGood => true,
+        Lasts::Until(_) => expiry.is_some(),
+    });
+    if let Some(lasts) = covered {
+        let is_listed = pair.iter().all(|resource| document.lists(resource, now));
+        return Ok(Merge::Covered { is_listed, expires: lasts.expiry() });
     }
-    let added = pair.iter().filter(|resource| !document.lists(resource)).cloned().collect();
-    Ok(Merge::Write { document: document.with(&pair), added })
+    let is_new = |resource: &&String| !document.lists_until(resource, expiry);
+    let added = pair.iter().filter(is_new).cloned().collect();
+    Ok(Merge::Write { document: document.with(&pair, expiry, now), added })
 }
 
 /// `document` with our own statements made shorter: each resource once, and none that another one of the same statement
@@ -58,8 +91,8 @@ pub fn fold(document: &str) -> String {
     let Ok(parsed) = PolicyDocument::parse(document) else {
         return document.to_owned();
     };
-    let statements = parsed.statements.iter().map(|statement| match statement.our_resources() {
-        Some(listed) => statement.object.text_with("Resource", &json!(folded(listed)).to_string()),
+    let statements = parsed.statements.iter().map(|statement| match statement.ours() {
+        Some(Ours { listed, .. }) => statement.with_resources(&folded(listed)),
         None => statement.text.get().to_owned(),
     });
     parsed.text_with(statements.collect())
@@ -76,30 +109,26 @@ pub enum Removal {
     Delete,
 }
 
-/// Takes `function` out of our own statements in `document`; every other statement and function stays. What another
-/// statement allows stays allowed: see [`may_allow`].
+/// Takes `function` out of our own statements in `document`, with whatever they are until, and leaves out those that have run
+/// out; every other statement and function stays. What another statement allows stays allowed: see [`may_allow`].
 ///
 /// The error says why the document is left alone.
-pub fn take_out(document: &str, function: &FunctionArn) -> Result<Removal, String> {
+pub fn take_out(document: &str, function: &FunctionArn, now: SystemTime) -> Result<Removal, String> {
     let pair = function.resource_pair();
     let document = PolicyDocument::parse(document)?;
     let is_pair = |resource: &String| pair.contains(resource);
-    if !document
-        .statements
-        .iter()
-        .filter_map(Statement::our_resources)
-        .flatten()
-        .any(|listed| is_pair(&listed))
-    {
+    // What has run out is in nobody's way, but whoever wants it taken back shall not be told that it is not there.
+    if !document.statements.iter().filter_map(Statement::ours).any(|ours| ours.listed.iter().any(is_pair)) {
         return Ok(Removal::NotListed);
     }
     let statements: Vec<String> = document
         .statements
         .iter()
-        .filter_map(|statement| match statement.our_resources() {
-            Some(listed) if listed.iter().any(is_pair) => {
+        .filter_map(|statement| match statement.ours() {
+            Some(ours) if ours.is_over(now) => None,
+            Some(Ours { listed, .. }) if listed.iter().any(is_pair) => {
                 let kept: Vec<_> = listed.into_iter().filter(|resource| !is_pair(resource)).collect();
-                (!kept.is_empty()).then(|| statement.object.text_with("Resource", &json!(kept).to_string()))
+                (!kept.is_empty()).then(|| statement.with_resources(&kept))
             }
             Some(_) | None => Some(statement.text.get().to_owned()),
         })
@@ -141,12 +170,49 @@ fn folded(listed: Vec<String>) -> Vec<String> {
 }
 
 /// The document where there was none: one statement for one function.
-fn first_document(pair: &[String; 2]) -> String {
-    format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, first_statement(pair))
+fn first_document(pair: &[String; 2], expiry: Option<Expiry>) -> String {
+    format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, first_statement(pair, expiry))
 }
 
-fn first_statement(pair: &[String; 2]) -> String {
-    format!(r#"{{"Effect":"Allow","Action":["{ACTION}"],"Resource":{}}}"#, json!(pair))
+fn first_statement(pair: &[String; 2], expiry: Option<Expiry>) -> String {
+    let condition = expiry.map_or_else(String::new, |expiry| {
+        format!(r#","Condition":{{"{BEFORE}":{{"{CURRENT_TIME}":"{expiry}"}}}}"#)
+    });
+    format!(r#"{{"Effect":"Allow","Action":["{ACTION}"],"Resource":{}{condition}}}"#, json!(pair))
+}
+
+/// The operator and the key of a lease's condition.
+const BEFORE: &str = "DateLessThan";
+const CURRENT_TIME: &str = "aws:CurrentTime";
+
+/// How long something is covered: the later, the more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lasts {
+    Until(Expiry),
+    ForGood,
+}
+
+impl Lasts {
+    fn expiry(self) -> Option<Expiry> {
+        match self {
+            Self::Until(expiry) => Some(expiry),
+            Self::ForGood => None,
+        }
+    }
+}
+
+/// What a statement of ours says.
+#[derive(Debug)]
+struct Ours {
+    listed: Vec<String>,
+    expiry: Option<Expiry>,
+}
+
+impl Ours {
+    /// Whether it allows nothing any more.
+    fn is_over(&self, now: SystemTime) -> bool {
+        self.expiry.is_some_and(|expiry| expiry.is_over(now))
+    }
 }
 
 /// A policy document of which every part keeps its text.
@@ -170,30 +236,43 @@ impl<'a> PolicyDocument<'a> {
         Ok(Self { object, statements, is_list })
     }
 
-    fn covers(&self, pair: &[String; 2]) -> bool {
-        pair.iter().all(|resource| self.statements.iter().any(|statement| statement.covers(resource)))
+    /// How long both of the pair are covered, if they are.
+    fn covered(&self, pair: &[String; 2], now: SystemTime) -> Option<Lasts> {
+        let longest =
+            |resource| self.statements.iter().filter_map(|one| one.covers_until(resource, now)).max();
+        let [unqualified, qualified] = pair;
+        Some(longest(unqualified)?.min(longest(qualified)?))
     }
 
-    /// Whether a statement of ours lists the resource itself.
-    fn lists(&self, resource: &String) -> bool {
-        self.statements.iter().filter_map(Statement::our_resources).any(|listed| listed.contains(resource))
+    /// Whether a statement of ours that has not run out lists the resource itself.
+    fn lists(&self, resource: &String, now: SystemTime) -> bool {
+        let mut ours = self.statements.iter().filter_map(Statement::ours);
+        ours.any(|ours| !ours.is_over(now) && ours.listed.contains(resource))
     }
 
-    /// The document with the pair in the first statement of ours, or in a new one.
-    fn with(&self, pair: &[String; 2]) -> String {
+    /// The same of statements that say the same time.
+    fn lists_until(&self, resource: &String, expiry: Option<Expiry>) -> bool {
+        let mut ours = self.statements.iter().filter_map(Statement::ours);
+        ours.any(|ours| ours.expiry == expiry && ours.listed.contains(resource))
+    }
+
+    /// The document with the pair in the first statement of ours that says the same time, or in a new one, and without those
+    /// that have run out.
+    fn with(&self, pair: &[String; 2], expiry: Option<Expiry>, now: SystemTime) -> String {
         let mut is_added = false;
         let mut statements: Vec<String> = Vec::with_capacity(self.statements.len() + 1);
         for statement in &self.statements {
-            statements.push(match statement.our_resources() {
-                Some(listed) if !is_added => {
+            statements.push(match statement.ours() {
+                Some(ours) if ours.is_over(now) => continue,
+                Some(ours) if ours.expiry == expiry && !is_added => {
                     is_added = true;
-                    statement.with(listed, pair)
+                    statement.with(ours.listed, pair)
                 }
                 Some(_) | None => statement.text.get().to_owned(),
             });
         }
         if !is_added {
-            statements.push(first_statement(pair));
+            statements.push(first_statement(pair, expiry));
         }
         self.text_with(statements)
     }
@@ -237,11 +316,28 @@ impl<'a> Statement<'a> {
             && self.object.texts("Effect") == Some(vec!["Allow".to_owned()])
     }
 
-    /// The resources, if the statement is ours: an `Allow` of exactly our action, and nothing else.
-    fn our_resources(&self) -> Option<Vec<String>> {
-        let is_plain = self.is_allow_of(&["Action", "Resource"]);
+    /// What it says, if it is ours: an `Allow` of exactly our action, and nothing else, or nothing else but a lease.
+    fn ours(&self) -> Option<Ours> {
+        let condition = self.object.get("Condition");
+        let is_plain = self.is_allow_of(&["Action", "Resource", "Condition"]);
         (is_plain && self.object.texts("Action")? == [ACTION]).then_some(())?;
-        self.object.texts("Resource")
+        let listed = self.object.texts("Resource")?;
+        match condition {
+            None => Some(Ours { listed, expiry: None }),
+            Some(condition) => {
+                let expiry = lease(condition)?;
+                are_pairs(&listed).then_some(Ours { listed, expiry: Some(expiry) })
+            }
+        }
+    }
+
+    /// How long it covers `resource`: for good, or as a lease of ours that has not run out.
+    fn covers_until(&self, resource: &String, now: SystemTime) -> Option<Lasts> {
+        if self.covers(resource) {
+            return Some(Lasts::ForGood);
+        }
+        let ours = self.ours().filter(|ours| !ours.is_over(now) && ours.listed.contains(resource))?;
+        ours.expiry.map(Lasts::Until)
     }
 
     /// Whether it allows our action on `resource`, of which a final `*` stands for every qualifier, on no condition.
@@ -282,8 +378,37 @@ impl<'a> Statement<'a> {
                 listed.push(resource.clone());
             }
         }
+        self.with_resources(&listed)
+    }
+
+    fn with_resources(&self, listed: &[String]) -> String {
         self.object.text_with("Resource", &json!(listed).to_string())
     }
+}
+
+/// When a statement on this condition runs out, if it is one that we write.
+fn lease(condition: &RawValue) -> Option<Expiry> {
+    let time = only(condition, BEFORE).and_then(|keys| only(keys, CURRENT_TIME))?;
+    Expiry::parse(&read::<String>(time.get()).ok()?)
+}
+
+/// What stands under `key`, if nothing stands beside it.
+fn only<'a>(object: &'a RawValue, key: &str) -> Option<&'a RawValue> {
+    match read::<Object<'a>>(object.get()).ok()?.0.as_slice() {
+        [(name, value)] if name == key => Some(*value),
+        _ => None,
+    }
+}
+
+/// Whether these are whole pairs of exact functions, at least one.
+fn are_pairs(listed: &[String]) -> bool {
+    let all: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
+    let is_exact = |text: &str| FunctionArn::parse(text).is_some_and(|function| function.as_str() == text);
+    let is_of_pair = |resource: &&str| match resource.strip_suffix(":*") {
+        Some(unqualified) => is_exact(unqualified) && all.contains(unqualified),
+        None => is_exact(resource) && all.contains(format!("{resource}:*").as_str()),
+    };
+    !all.is_empty() && all.iter().all(is_of_pair)
 }
 
 /// Whether the `Resource` entry `pattern` covers all that `resource` covers: part by part, as IAM compares ARNs.

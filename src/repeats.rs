@@ -9,6 +9,7 @@
 use crate::caller::Caller;
 use crate::decision::Grant;
 use crate::denial::Denial;
+use crate::lease::Expiry;
 use crate::message::{DenialKind, DeniedBy};
 use crate::outcome::{Outcome, OutcomeKind, Verdict};
 use crate::principal::{Principal, RoleSession};
@@ -36,19 +37,30 @@ pub struct Covered {
     seen: SystemTime,
     /// How long that counts.
     fresh_for: Duration,
-    /// Whether it is our own statement that lists the function itself.
+    /// Whether statements of ours list the function itself.
     is_listed: bool,
+    /// When what covers it runs out, if it does.
+    expires: Option<Expiry>,
 }
 
 impl Covered {
-    /// Whether our own statement lists the function itself.
+    /// Whether statements of ours list the function itself.
     pub fn is_listed(self) -> bool {
         self.is_listed
     }
 
-    /// Whether a denial at `event_time` came clearly after the grant, so that something else must have denied.
+    /// When what covers it runs out, if it does.
+    pub fn expires(self) -> Option<Expiry> {
+        self.expires
+    }
+
+    /// Whether a denial at `event_time` came clearly after the grant, and before it ran out, so that something else must have
+    /// denied.
     pub fn is_clearly_before(self, event_time: Option<SystemTime>) -> bool {
-        event_time.is_some_and(|time| time.duration_since(self.since).is_ok_and(|after| after > PROPAGATION))
+        event_time.is_some_and(|time| {
+            time.duration_since(self.since).is_ok_and(|after| after > PROPAGATION)
+                && !self.expires.is_some_and(|expiry| expiry.is_over(time))
+        })
     }
 }
 
@@ -117,20 +129,33 @@ impl Repeats {
         age(*at, now).is_some_and(|age| age <= FRESH_AT_MOST).then(|| principal.clone())
     }
 
-    /// The pair of `grant`, if it was seen covered moments ago.
+    /// The pair of `grant`, if it was seen covered moments ago, and still is by what was seen.
     pub fn covered(&mut self, grant: &Grant, now: SystemTime) -> Option<Covered> {
         let covered = *self.covered.get(&pair(grant))?;
+        let is_over = covered.expires.is_some_and(|expiry| expiry.is_over(now));
+        // A lease is none for a grant for good.
+        if is_over || (covered.expires.is_some() && grant.expiry().is_none()) {
+            return None;
+        }
         age(covered.seen, now).is_some_and(|age| age <= covered.fresh_for).then_some(covered)
     }
 
-    /// Remembers that the pair of `grant` was found covered.
-    pub fn remember_covered(&mut self, grant: &Grant, is_listed: bool, now: SystemTime) -> Covered {
-        let known = self.covered.get(&pair(grant));
+    /// Remembers that the pair of `grant` was found covered, and until when.
+    pub fn remember_covered(
+        &mut self,
+        grant: &Grant,
+        is_listed: bool,
+        expires: Option<Expiry>,
+        now: SystemTime,
+    ) -> Covered {
+        // What covers it until another time is another grant: between the two it may have been denied, and rightly.
+        let known = self.covered.get(&pair(grant)).filter(|known| known.expires == expires);
         let covered = Covered {
             since: known.map_or(now, |known| known.since.min(now)),
             seen: now,
             fresh_for: known.map_or(FRESH_FIRST, |known| (known.fresh_for * 4).min(FRESH_AT_MOST)),
             is_listed,
+            expires,
         };
         self.covered.put(pair(grant), covered);
         covered
@@ -271,18 +296,18 @@ mod tests {
         let list =
             include_str!("../allowlist.example.json").replace("function:ffmpeg-clip-cutter", "function:*");
         let own = OwnIdentity { partition: "aws".to_owned(), account: "281502313273".to_owned(), role: None };
-        match admit(&denial, &own).unwrap().decide(&Allowlist::parse(&list).unwrap()) {
+        match admit(&denial, &own).unwrap().decide(&Allowlist::parse(&list).unwrap(), seconds(0)) {
             Decision::Grant(grant) => (facts, grant),
             other @ (Decision::Refuse { .. } | Decision::Identify) => panic!("{other:?}"),
         }
     }
 
     fn already() -> Verdict {
-        Verdict::Grant(Granted::Already { is_listed: true })
+        Verdict::Grant(Granted::Already { is_listed: true, expires: None })
     }
 
     fn written() -> Verdict {
-        Verdict::Grant(Granted::Written { added: Vec::new(), usage: None })
+        Verdict::Grant(Granted::Written { added: Vec::new(), usage: None, expires: None })
     }
 
     fn refused(reason: Reason, why: &str) -> Verdict {
@@ -327,7 +352,7 @@ mod tests {
             (&another_layer, refused(Reason::NotIdentityBased, "x")),
             (&other_facts, refused(Reason::NotAllowlisted, "x")),
             (&facts, already()),
-            (&facts, Verdict::StillDenied { is_listed: true }),
+            (&facts, Verdict::StillDenied { is_listed: true, expires: None }),
             (&nameless, refused(Reason::ContradictoryEvent, "x")),
             (&nameless, refused(Reason::ContradictoryEvent, "y")),
         ] {
@@ -368,13 +393,13 @@ mod tests {
         let (_, other) = denied("fn-other");
         let mut repeats = Repeats::new(INTERVAL);
         assert_eq!(repeats.covered(&grant, seconds(0)), None);
-        repeats.remember_covered(&grant, true, seconds(0));
+        repeats.remember_covered(&grant, true, None, seconds(0));
         assert!(repeats.covered(&grant, seconds(2)).is_some());
         assert_eq!(repeats.covered(&grant, seconds(3)), None);
         assert_eq!(repeats.covered(&other, seconds(0)), None);
         let mut now = 3;
         for fresh_for in [8, 32, 60, 60] {
-            let covered = repeats.remember_covered(&grant, true, seconds(now));
+            let covered = repeats.remember_covered(&grant, true, None, seconds(now));
             assert_eq!(covered.since, seconds(0));
             assert!(repeats.covered(&grant, seconds(now + fresh_for)).is_some(), "{fresh_for}");
             assert_eq!(repeats.covered(&grant, seconds(now + fresh_for + 1)), None, "{fresh_for}");
@@ -384,7 +409,61 @@ mod tests {
         // Written anew, since somebody had taken it away.
         repeats.remember_write(&grant, &[]);
         assert_eq!(repeats.covered(&grant, seconds(now)), None);
-        assert_eq!(repeats.remember_covered(&grant, true, seconds(now)).since, seconds(now));
+        assert_eq!(repeats.remember_covered(&grant, true, None, seconds(now)).since, seconds(now));
+    }
+
+    /// A grant like that of `denied`, by a rule with a lease.
+    fn leased() -> Grant {
+        let rule = r#"{"rules": [{"id": "leased", "expiresAfter": "1d", "#;
+        let list =
+            include_str!("../allowlist.example.json").split_once(r#""id": "remotion-clips","#).unwrap().1;
+        let (_, Reading::Denial(denial)) = read(&Payload::from_slice(include_bytes!("../events/user.json")))
+        else {
+            panic!("no denial")
+        };
+        let own = OwnIdentity { partition: "aws".to_owned(), account: "281502313273".to_owned(), role: None };
+        let list = Allowlist::parse(&format!("{rule}{list}")).unwrap();
+        match admit(&denial, &own).unwrap().decide(&list, seconds(0)) {
+            Decision::Grant(grant) => grant,
+            other @ (Decision::Refuse { .. } | Decision::Identify) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_has_run_out_is_not_believed() {
+        let grant = leased();
+        let expires = grant.expiry();
+        // `seconds(0)` is 13:46:40 on a 12th: that day and the next.
+        assert_eq!(expires.unwrap().to_string(), "1970-01-14T00:00:00Z");
+        let end = 13 * 86_400 - 1_000_000;
+        let mut repeats = Repeats::new(INTERVAL);
+        repeats.remember_covered(&grant, true, expires, seconds(end - 100));
+        let covered = repeats.remember_covered(&grant, true, expires, seconds(end - 1));
+        assert_eq!(repeats.covered(&grant, seconds(end - 1)), Some(covered));
+        assert_eq!(repeats.covered(&grant, seconds(end)), None);
+        // A denial before its end was denied by something else, one after it was not.
+        assert!(covered.is_clearly_before(Some(seconds(end - 1))));
+        assert!(!covered.is_clearly_before(Some(seconds(end))));
+        // Another environment has renewed it: nobody knows since when.
+        let renewed = Expiry::parse("1970-01-15T00:00:00Z");
+        let covered = repeats.remember_covered(&grant, true, renewed, seconds(end + 100));
+        assert_eq!((covered.since, covered.expires()), (seconds(end + 100), renewed));
+        assert!(!covered.is_clearly_before(Some(seconds(end + 90))));
+    }
+
+    #[test]
+    fn a_lease_is_not_taken_for_a_grant_for_good() {
+        let (_, for_good) = denied("ffmpeg-clip-cutter");
+        let leased = leased();
+        let mut repeats = Repeats::new(INTERVAL);
+        repeats.remember_covered(&leased, true, leased.expiry(), seconds(0));
+        assert!(repeats.covered(&leased, seconds(0)).is_some());
+        assert_eq!(repeats.covered(&for_good, seconds(0)), None);
+        repeats.remember_covered(&for_good, true, None, seconds(1));
+        assert!(
+            repeats.covered(&leased, seconds(1)).is_some()
+                && repeats.covered(&for_good, seconds(1)).is_some()
+        );
     }
 
     #[test]
@@ -410,7 +489,7 @@ mod tests {
     #[test]
     fn a_denial_clearly_after_its_grant_is_something_else() {
         let (_, grant) = denied("fn");
-        let covered = Repeats::new(INTERVAL).remember_covered(&grant, true, seconds(0));
+        let covered = Repeats::new(INTERVAL).remember_covered(&grant, true, None, seconds(0));
         assert!(!covered.is_clearly_before(None));
         for (second, expected) in [(0, false), (60, false), (61, true)] {
             assert_eq!(covered.is_clearly_before(Some(seconds(second))), expected, "{second}");
@@ -425,7 +504,7 @@ mod tests {
         for index in 0..3_000 {
             let verdict = refused(Reason::ContradictoryEvent, &index.to_string());
             repeats.remember_told(&Outcome::new(&nameless, &verdict, None), &verdict, seconds(0));
-            repeats.remember_covered(&denied(&format!("fn-{index}")).1, true, seconds(0));
+            repeats.remember_covered(&denied(&format!("fn-{index}")).1, true, None, seconds(0));
         }
         assert_eq!((repeats.told.len(), repeats.covered.len()), (CAPACITY.get(), CAPACITY.get()));
         assert!(repeats.covered(&denied("fn-2999").1, seconds(0)).is_some());

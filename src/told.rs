@@ -98,13 +98,17 @@ fn undo(denial: &Denial, verdict: &Verdict) -> Option<Undo> {
     let function = denial.function();
     let resources = match verdict {
         Verdict::Grant(Granted::Written { added, .. }) => added.clone(),
-        Verdict::Grant(Granted::Already { is_listed: true }) | Verdict::StillDenied { is_listed: true } => {
-            function.resource_pair().to_vec()
-        }
-        Verdict::Grant(Granted::Already { is_listed: false } | Granted::WouldWrite | Granted::Refused(_))
-        | Verdict::StillDenied { is_listed: false }
+        Verdict::Grant(Granted::Already { is_listed: true, .. })
+        | Verdict::StillDenied { is_listed: true, .. } => function.resource_pair().to_vec(),
+        Verdict::Grant(
+            Granted::Already { is_listed: false, .. } | Granted::WouldWrite { .. } | Granted::Refused(_),
+        )
+        | Verdict::StillDenied { is_listed: false, .. }
         | Verdict::Refused(_)
         | Verdict::Ignored(_) => return None,
     };
-    Some(Undo { tool: undo::by_tool(principal, function), shell: undo::commands(principal, &resources) })
+    Some(Undo {
+        tool: undo::by_tool(principal, function),
+        shell: undo::commands(principal, function, &resources),
+    })
 }

@@ -2,9 +2,9 @@
 //! such as AWS CloudShell.
 //!
 //! The latter take out what the grant added and leave every other statement and function as it is at that time, which may be much
-//! later; the policy is deleted only when nothing is left in it. Before anything is written the policy is read once more,
-//! and if it has changed meanwhile nothing happens. All that goes into the commands was checked to be free of anything that
-//! a shell or Python would take for its own.
+//! later, but for leases of ours that have run out by then; the policy is deleted only when nothing is left in it. Before
+//! anything is written the policy is read once more, and if it has changed meanwhile nothing happens. All that goes into the
+//! commands was checked to be free of anything that a shell or Python would take for its own.
 
 use crate::arn::FunctionArn;
 use crate::denial::ACTION;
@@ -28,23 +28,39 @@ fn quoted(text: &str) -> String {
     if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// The commands that take `resources` out of the policy of `principal`, to be run in this order in one directory.
-pub fn commands(principal: &Principal, resources: &[String]) -> Vec<String> {
+/// The commands that take the grant of `function` out of the policy of `principal`, to be run in this order in one directory:
+/// what was `added` out of what is for good, and the whole pair out of what runs out, since half of one would not be ours. What
+/// has run out by then goes with it.
+pub fn commands(principal: &Principal, function: &FunctionArn, added: &[String]) -> Vec<String> {
     let kind = principal.kind().as_str();
     let of = format!("--{kind}-name={} --policy-name={POLICY_NAME}", principal.name());
     let (file, new, now) =
         (format!("{POLICY_NAME}.json"), format!("{POLICY_NAME}.new"), format!("{POLICY_NAME}.now"));
     let get = format!("aws iam get-{kind}-policy {of} --query PolicyDocument --output json");
+    let pair = function.resource_pair();
+    let added = if added == pair { "pair".to_owned() } else { json!(added).to_string() };
+    // As `policy` tells what is ours. Times of one form are in order as texts are.
     let take_out = [
-        "import json".to_owned(),
+        "import json, re, time".to_owned(),
         format!("p = json.load(open(\"{file}\"))"),
         "many = lambda x: x if isinstance(x, list) else [x]".to_owned(),
+        format!("pair = {}", json!(pair)),
+        format!("added = {added}"),
         format!(
-            "ours = lambda s: s.get(\"Effect\") == \"Allow\" and many(s.get(\"Action\")) == [\"{ACTION}\"] and \
-             set(s) <= {{\"Sid\", \"Effect\", \"Action\", \"Resource\"}}"
+            "is_allow = lambda s, *more: s.get(\"Effect\") == \"Allow\" and many(s.get(\"Action\")) == [\"{ACTION}\"] and \
+             set(s) - {{\"Sid\"}} == {{\"Effect\", \"Action\", \"Resource\", *more}}"
         ),
-        format!("keep = lambda r: r not in {}", json!(resources)),
-        "s = [dict(x, Resource=list(filter(keep, many(x[\"Resource\"])))) if ours(x) else x \
+        "until = lambda s: s[\"Condition\"].get(\"DateLessThan\", {}).get(\"aws:CurrentTime\")".to_owned(),
+        "is_time = lambda t: re.fullmatch(\"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z\", str(t))".to_owned(),
+        "is_fn = lambda r: re.fullmatch(\"arn:aws[a-z0-9-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+\", r)"
+            .to_owned(),
+        "is_pairs = lambda r: set(r) == {f + end for f in r if is_fn(f) for end in (\"\", \":*\")} > set()".to_owned(),
+        "is_lease = lambda s: is_allow(s, \"Condition\") and is_time(until(s)) and \
+         s[\"Condition\"] == {\"DateLessThan\": {\"aws:CurrentTime\": until(s)}} and is_pairs(many(s[\"Resource\"]))"
+            .to_owned(),
+        "without = lambda s, gone: dict(s, Resource=[r for r in many(s[\"Resource\"]) if r not in gone])".to_owned(),
+        "now = time.strftime(\"%Y-%m-%dT%H:%M:%SZ\", time.gmtime())".to_owned(),
+        "s = [without(x, added) if is_allow(x) else without(x, pair if until(x) > now else x[\"Resource\"]) if is_lease(x) else x \
          for x in many(p[\"Statement\"])]"
             .to_owned(),
         "s = [x for x in s if x.get(\"Resource\", True)]".to_owned(),
@@ -85,7 +101,7 @@ mod tests {
     fn names_are_friendly_and_the_shell_finds_nothing_of_its_own() {
         let function = FunctionArn::parse("arn:aws:lambda:us-east-1:281502313273:function:fn").unwrap();
         let role = Principal::parse("arn:aws:iam::281502313273:role/a'$(x)/render+=,.@-_").unwrap();
-        let commands = commands(&role, &function.resource_pair());
+        let commands = commands(&role, &function, &function.resource_pair());
         assert!(commands[0].starts_with(
             "aws iam get-role-policy --role-name=render+=,.@-_ --policy-name=LambdaInvokePermission "
         ));

@@ -26,7 +26,7 @@ use lambda_invoke_remediator::text::one_line;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long IAM may take to let a new role be used.
 const SPREADS: Duration = Duration::from_secs(90);
@@ -344,7 +344,7 @@ impl Listener<'_> {
         let iam = aws_sdk_iam::Client::new(&self.site.config);
         let document = InlinePolicies::new(&iam, &seen.role).get().await.ok()?;
         let Some(document) = document else { return Some(false) };
-        Some(policy::take_out(&document, &self.site.function).ok()? != Removal::NotListed)
+        Some(policy::take_out(&document, &self.site.function, SystemTime::now()).ok()? != Removal::NotListed)
     }
 }
 

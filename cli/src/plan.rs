@@ -13,6 +13,7 @@ use lambda_invoke_remediator::decision::Grant;
 use lambda_invoke_remediator::grant::Granted;
 use lambda_invoke_remediator::iam_error::Failure;
 use lambda_invoke_remediator::inline_policies::{InlinePolicies, quota};
+use lambda_invoke_remediator::lease::Expiry;
 use lambda_invoke_remediator::policy::{self, Merge, POLICY_NAME};
 use lambda_invoke_remediator::principal::Principal;
 use lambda_invoke_remediator::refusal::{Reason, Refusal};
@@ -27,6 +28,14 @@ struct Policies {
     document: Option<String>,
     /// What the principal's other inline policies hold; 0 where only a file is known.
     others: usize,
+}
+
+/// What becomes of a grant.
+enum Planned {
+    /// It changes the policy.
+    Change(Change),
+    /// The policy covers it, perhaps until then.
+    Covered(Option<Expiry>),
 }
 
 /// What a grant would do.
@@ -54,8 +63,8 @@ pub(crate) async fn run(plan: &Plan) -> Result<ExitCode, Problem> {
                 Err(refusal) => Err(refusal.clone()),
             });
             match planned {
-                Ok(Some(planned)) => change = Some((grant, planned)),
-                Ok(None) => case.settle(Granted::Already { is_listed: false }),
+                Ok(Planned::Change(planned)) => change = Some((grant, planned)),
+                Ok(Planned::Covered(expires)) => case.settle(Granted::Already { is_listed: false, expires }),
                 Err(refusal) => case.settle(Granted::Refused(refusal)),
             }
         }
@@ -87,6 +96,9 @@ fn show(case: &Case, list: &lambda_invoke_remediator::allowlist::Allowlist, chan
     if let Some(rule) = case.outcome().rule {
         out!("  Rule: {rule}");
     }
+    if let Some(expiry) = case.expires() {
+        out!("  Expires: {expiry}");
+    }
     if let Some((grant, Change { before, after, used, quota })) = change {
         out!("  Size: {used} of {quota} characters then\n");
         out!("{}", diff(&grant.principal().to_string(), before.as_deref(), Some(&after)).trim_end());
@@ -102,13 +114,16 @@ impl Change {
 }
 
 impl Policies {
-    /// Adds the grant; `None` where it is covered.
-    fn grant(&mut self, grant: &Grant) -> Result<Option<Change>, Refusal> {
-        let merged = policy::merge(self.document.as_deref(), grant.function()).map_err(|why| {
+    /// Adds the grant, unless it is covered.
+    fn grant(&mut self, grant: &Grant) -> Result<Planned, Refusal> {
+        let document = self.document.as_deref();
+        let merged = policy::merge(document, grant.function(), grant.expiry(), grant.decided_at());
+        let merged = merged.map_err(|why| {
             Refusal::new(Reason::UnreadablePolicy, format!("{POLICY_NAME} is left alone: {why}"))
         })?;
-        let Merge::Write { mut document, .. } = merged else {
-            return Ok(None);
+        let mut document = match merged {
+            Merge::Covered { expires, .. } => return Ok(Planned::Covered(expires)),
+            Merge::Write { document, .. } => document,
         };
         let quota = quota(grant.principal().kind());
         let size = |document: &str| self.others + policy::counted_size(document);
@@ -122,7 +137,7 @@ impl Policies {
             return Err(Refusal::new(Reason::PolicyFull, why));
         }
         let before = self.document.replace(document.clone());
-        Ok(Some(Change { before, after: document, used, quota }))
+        Ok(Planned::Change(Change { before, after: document, used, quota }))
     }
 }
 

@@ -23,7 +23,7 @@ use lambda_invoke_remediator::source::Source;
 use std::io::IsTerminal;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often a policy is read again that others write at the same time, or that IAM does not answer for.
 const TRIES: u32 = 10;
@@ -86,7 +86,11 @@ fn say_what_grants_again(undo: &Undo) -> Result<(), Problem> {
     };
     match Source::ALL.iter().find_map(grants) {
         Some(rule) => {
-            out!("The rule `{}` of the allowlist admits it: the next denial grants it again.", rule.id());
+            let term = rule.expires_after().map_or_else(String::new, |lease| format!(", for {lease}"));
+            out!(
+                "The rule `{}` of the allowlist admits it: the next denial grants it again{term}.",
+                rule.id()
+            );
         }
         None => out!("The allowlist does not admit it."),
     }
@@ -111,7 +115,7 @@ impl Eraser<'_> {
     }
 
     fn removal(&self, document: &str) -> Result<Removal, Problem> {
-        policy::take_out(document, &self.undo.function).map_err(|why| {
+        policy::take_out(document, &self.undo.function, SystemTime::now()).map_err(|why| {
             Problem::new(format!("{POLICY_NAME} of {} is left alone: {why}", self.undo.principal))
         })
     }

@@ -10,11 +10,13 @@ use lambda_invoke_remediator::caller::Caller;
 use lambda_invoke_remediator::decision::{self, Decision, Grant, OwnIdentity};
 use lambda_invoke_remediator::denial::{self, Denial, Facts, Reading};
 use lambda_invoke_remediator::grant::Granted;
+use lambda_invoke_remediator::lease::Expiry;
 use lambda_invoke_remediator::outcome::{Outcome, Verdict};
 use lambda_invoke_remediator::principal::{Principal, PrincipalKind};
 use lambda_invoke_remediator::refusal::{Reason, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 const OWN_ROLE: &str =
     "if this is the function's own execution role it is refused: --own-role ARN says which that is";
@@ -61,7 +63,8 @@ impl Case {
             }
             Reading::Denial(denial) => denial,
         };
-        let mut decision = decision::of(&denial, own, list);
+        let now = SystemTime::now();
+        let mut decision = decision::of(&denial, own, list, now);
         if decision == Decision::Identify {
             let (identified, told) = pasted::identified(&denial, role);
             note.get_or_insert_with(|| told.to_owned());
@@ -70,7 +73,7 @@ impl Case {
                 Err(refusal) => return case(facts, note, Verdict::Refused(refusal), None, None, None),
             }
             facts.principal = denial.caller().arn();
-            decision = decision::of(&denial, own, list);
+            decision = decision::of(&denial, own, list, now);
         }
         match decision {
             Decision::Identify => {
@@ -86,7 +89,8 @@ impl Case {
                 let unknown = (is_role && own.role.is_none()).then(|| OWN_ROLE.to_owned());
                 let notes: Vec<String> = [note, unknown].into_iter().flatten().collect();
                 let note = (!notes.is_empty()).then(|| notes.join("; "));
-                case(facts, note, Verdict::Grant(Granted::WouldWrite), Some(denial), Some(rule), Some(grant))
+                let granted = Granted::WouldWrite { expires: grant.expiry() };
+                case(facts, note, Verdict::Grant(granted), Some(denial), Some(rule), Some(grant))
             }
         }
     }
@@ -114,6 +118,11 @@ impl Case {
     /// The outcome that the function would answer with, in a dry run.
     pub(crate) fn outcome(&self) -> Outcome {
         Outcome::new(&self.facts, &self.verdict, self.rule.as_deref())
+    }
+
+    /// When the grant would run out, or what covers it does, if there is one and it does.
+    pub(crate) fn expires(&self) -> Option<Expiry> {
+        self.verdict.expires()
     }
 
     /// The patterns that matched, of the rule that decided.
@@ -155,6 +164,7 @@ impl Case {
                 .map(|Clause { principal, function }| json!({"principal": principal, "function": function}));
             fields.insert("event".to_owned(), json!(self.name));
             fields.insert("clause".to_owned(), json!(clause));
+            fields.insert("expires".to_owned(), json!(self.expires().map(|expiry| expiry.to_string())));
             fields.insert("nearMisses".to_owned(), json!(self.near_misses(list)));
             fields.insert("note".to_owned(), json!(self.note));
         }

@@ -41,6 +41,10 @@ pub(crate) fn warnings(list: &Allowlist, text: &str) -> Vec<Warning> {
                 warn(format!("rules[{index}].functions[{place}]"), text);
             }
         }
+        if let Some(lease) = rule.expires_after().filter(|_| !is_granting) {
+            let text = format!("the rule only tells, so there is no grant that could last {lease}");
+            warn(format!("rules[{index}].expiresAfter"), text);
+        }
         let (callers, called) = parts(rule, PARTITION);
         let is_open = callers.iter().chain(&called).any(|partition| has_wildcard(partition));
         if !is_open && callers.is_disjoint(&called) {
@@ -205,6 +209,17 @@ mod tests {
             assert!(text.contains(expected), "{text}");
         }
         assert_eq!(of(json!([rule("a", "user/media/*", "clip-*"), rule("b", "role/render-?", "clip")])), []);
+    }
+
+    #[test]
+    fn a_lease_of_nothing_is_told() {
+        let mut leased = rule("a", "user/x", "clip");
+        leased["expiresAfter"] = json!("30d");
+        assert_eq!(of(json!([leased])), []);
+        leased["action"] = json!("notify");
+        let [(path, text)] = &of(json!([leased]))[..] else { panic!("no warning") };
+        assert_eq!(path, "rules[0].expiresAfter");
+        assert!(text.contains("only tells"), "{text}");
     }
 
     #[test]

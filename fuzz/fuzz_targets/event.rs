@@ -11,6 +11,7 @@ use lambda_invoke_remediator::refusal::{Reason, Refusal};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use serde_json::Value;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 const OWN_ROLE: &str = "arn:aws:iam::281502313273:role/lambda-invoke-remediator";
 const EXAMPLE: &str = include_str!("../../allowlist.example.json");
@@ -74,8 +75,8 @@ fn check_decision(event: &Value, facts: &Facts, denial: &Denial, list: &Allowlis
         Ok(admitted) => admitted,
         Err(refusal) => return check_refusal(&refusal),
     };
-    let decision = admitted.decide(list);
-    assert_eq!(decision, admitted.decide(list));
+    let decision = admitted.decide(list, SystemTime::UNIX_EPOCH);
+    assert_eq!(decision, admitted.decide(list, SystemTime::UNIX_EPOCH));
     let principal = facts.principal.as_deref().unwrap();
     let function = denial.function().as_str();
     let matching = first_rule(document, principal, function);
@@ -84,6 +85,7 @@ fn check_decision(event: &Value, facts: &Facts, denial: &Denial, list: &Allowlis
             let rule = matching.unwrap();
             assert_eq!(rule["id"], grant.rule());
             assert_ne!(rule["action"], "notify");
+            assert_eq!(grant.expiry().is_some(), rule.get("expiresAfter").is_some());
             assert_eq!(grant.function().as_str(), function);
             assert_eq!(grant.principal().to_string(), principal);
             check_grant(event, &grant);

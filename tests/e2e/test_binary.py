@@ -60,6 +60,7 @@ def test_every_event(path, function, account, calls):
     for notice in notices:
         message = json.loads(notice["Message"])
         assert message.pop("leftOut") == 0
+        assert message.pop("expires") is None
         assert bool(message.pop("undo")) == (reply.body["outcome"] == "granted")
         assert message == reply.body
         assert len(notice["Subject"]) < 100 and notice["Subject"].isascii() and notice["Subject"].isprintable()

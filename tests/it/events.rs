@@ -83,6 +83,7 @@ fn assert_requests_fit(name: &str, aws: &FakeAws, reply: &Value) {
         let mut body: Value = serde_json::from_str(&notice.bodies[protocol]).unwrap();
         let undo = body.as_object_mut().unwrap().remove("undo").unwrap();
         assert_eq!(body.as_object_mut().unwrap().remove("leftOut"), Some(json!(0)), "{name}");
+        assert_eq!(body.as_object_mut().unwrap().remove("expires"), Some(Value::Null), "{name}");
         assert_eq!(&body, reply, "{name}");
         assert_eq!(undo.as_array().unwrap().is_empty(), reply["outcome"] != "granted", "{name}");
     }

@@ -6,6 +6,7 @@ use lambda_invoke_remediator::clients::Clients;
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::handler::HandlerError;
 use lambda_invoke_remediator::https::Https;
+use lambda_invoke_remediator::lease::{Expiry, Lease};
 use lambda_invoke_remediator::outcome::Outcome;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
@@ -281,6 +282,141 @@ async fn a_grant_that_leaves_little_room_says_so() {
         let text = aws.published()[0].bodies["email"].split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(text.contains("little room"), is_told, "{other_usage}: {text}");
     }
+}
+
+/// The example's list with a lease on its first rule, and when a grant by it that is made now runs out.
+fn leasing(days: &str) -> (String, String) {
+    let mut list: Value = serde_json::from_str(ALLOWLIST).unwrap();
+    list["rules"][0]["expiresAfter"] = json!(days);
+    let lease = Lease::try_from(days.to_owned()).unwrap();
+    (list.to_string(), Expiry::new(lease, SystemTime::now()).to_string())
+}
+
+fn until(end: &str, function: &str) -> Value {
+    json!({"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": [function, format!("{function}:*")],
+           "Condition": {"DateLessThan": {"aws:CurrentTime": end}}})
+}
+
+/// The last notice: its machine-readable body, and the words of its mail.
+fn told(aws: &FakeAws) -> (Value, String) {
+    let bodies = aws.published().last().unwrap().bodies.clone();
+    let mail = bodies["email"].split_whitespace().collect::<Vec<_>>().join(" ");
+    (serde_json::from_str(&bodies["sqs"]).unwrap(), mail)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_written_watched_and_told() {
+    let (list, end) = leasing("30d");
+    for stale_reads in [0, 3] {
+        let aws = FakeAws::default();
+        // A grant that seems to be lost is added again, until the same time.
+        aws.0.lock().unwrap().stale_reads = stale_reads;
+        let remediator = aws.remediator(&[("ALLOWLIST", &list), ("NOTICE_INTERVAL", "0")]);
+        let reply = json!(invoke(&remediator, USER).await.unwrap());
+        assert_eq!(reply["outcome"], "granted");
+        assert_eq!(
+            reply["summary"],
+            format!(
+                "user/remotion_user may invoke ffmpeg-clip-cutter now: it was added to LambdaInvokePermission, until {end}."
+            )
+        );
+        assert_eq!(reply.as_object().unwrap().len(), 14);
+        let document = json!({"Version": "2012-10-17", "Statement": [until(&end, FUNCTION)]});
+        assert_eq!(aws.policy(PRINCIPAL), Some(document));
+        assert!(aws.puts() > usize::from(stale_reads > 0));
+        let (body, mail) = told(&aws);
+        assert_eq!((&body["expires"], undo(&aws).len()), (&json!(end), 3));
+        assert!(
+            mail.contains(&format!("Expires {end} ")) && mail.contains(&format!("runs out at {end}")),
+            "{mail}"
+        );
+        let chat: Value = serde_json::from_str(&aws.published()[0].bodies["https"]).unwrap();
+        let description = chat["content"]["description"].as_str().unwrap();
+        assert!(description.contains(&format!("\n- *Expires:* `{end}`\n")), "{description}");
+        assert!(chat["content"]["nextSteps"].to_string().contains("renews it"));
+        assert_eq!(chat["metadata"]["additionalContext"].as_object().unwrap().len(), 14);
+
+        // Inside it, it is covered; and long after it was made something else denies.
+        let puts = aws.puts();
+        let again = json!(invoke(&remediator, USER).await.unwrap());
+        assert_eq!(again["outcome"], "already_granted");
+        assert!(again["summary"].as_str().unwrap().contains(&format!("already, until {end}: nothing")));
+        assert_eq!((told(&aws).0["expires"].as_str(), undo(&aws).len()), (Some(end.as_str()), 3));
+        let later = SystemTime::now() + Duration::from_secs(600);
+        let later =
+            aws_smithy_types::DateTime::from(later).fmt(aws_smithy_types::date_time::Format::DateTime);
+        let mut event: Value = serde_json::from_slice(USER).unwrap();
+        event["detail"]["eventTime"] = json!(later.unwrap());
+        let still = json!(invoke(&remediator, event.to_string().as_bytes()).await.unwrap());
+        assert!(
+            still["summary"].as_str().unwrap().contains(&format!("covers it, until {end}: another layer")),
+            "{still}"
+        );
+        assert_eq!((aws.puts(), aws.published().len()), (puts, 3));
+        // A denial after the end is none of something else, whatever the clocks say of each other.
+        event["detail"]["eventTime"] = json!(end);
+        let at_its_end = json!(invoke(&remediator, event.to_string().as_bytes()).await.unwrap());
+        assert!(!at_its_end["summary"].as_str().unwrap().contains("another layer"), "{at_its_end}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_has_run_out_is_renewed() {
+    let (list, end) = leasing("1d");
+    let foreign = json!({"Sid": "ByHand", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": FUNCTION,
+                         "Condition": {"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}});
+    let old = until("2020-01-01T00:00:00Z", FUNCTION);
+    let before = json!({"Version": "2012-10-17", "Statement": [old, foreign, until("2020-01-02T00:00:00Z", &format!("{FUNCTION}-2"))]});
+    let aws = FakeAws::with_policy(PRINCIPAL, &before.to_string());
+    let remediator = aws.remediator(&[("ALLOWLIST", &list)]);
+    let reply = json!(invoke(&remediator, USER).await.unwrap());
+    assert_eq!((&reply["outcome"], &reply["notice"]), (&json!("granted"), &json!("published")));
+    let expected = json!({"Version": "2012-10-17", "Statement": [foreign, until(&end, FUNCTION)]});
+    assert_eq!(aws.policy(PRINCIPAL), Some(expected));
+
+    // By hand again, while this environment remembers the grant: the next look finds out, and the renewal is told.
+    aws.0.lock().unwrap().policies.insert(PRINCIPAL.to_owned(), before.to_string());
+    let remediator = aws.remediator(&[("ALLOWLIST", &list)]);
+    assert_eq!(json!(invoke(&remediator, USER).await.unwrap())["outcome"], "granted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_does_for_a_lease_and_not_for_a_grant_for_good() {
+    let (list, _) = leasing("1d");
+    let there = until("2999-01-01T00:00:00Z", FUNCTION);
+    let document =
+        json!({"Version": "2012-10-17", "Statement": [there, until("2020-01-01T00:00:00Z", FUNCTION)]});
+    let aws = FakeAws::with_policy(PRINCIPAL, &document.to_string());
+    let reply = json!(invoke(&aws.remediator(&[("ALLOWLIST", &list)]), USER).await.unwrap());
+    assert_eq!((&reply["outcome"], aws.puts()), (&json!("already_granted"), 0));
+    assert_eq!(told(&aws).0["expires"], "2999-01-01T00:00:00Z");
+
+    let reply = run(&aws, USER).await;
+    assert_eq!(reply["outcome"], "granted");
+    assert!(!reply["summary"].as_str().unwrap().contains("until"));
+    assert_eq!(told(&aws).0["expires"], Value::Null);
+    let for_good = json!({"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": [FUNCTION, format!("{FUNCTION}:*")]});
+    assert_eq!(aws.policy(PRINCIPAL).unwrap()["Statement"], json!([there, for_good]));
+    // From then on it covers a lease as well.
+    let reply = json!(invoke(&aws.remediator(&[("ALLOWLIST", &list)]), USER).await.unwrap());
+    assert_eq!((&reply["outcome"], &told(&aws).0["expires"]), (&json!("already_granted"), &Value::Null));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_says_until_when_it_would_be() {
+    let (list, end) = leasing("7d");
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[("ALLOWLIST", &list), ("MODE", "dry-run")]);
+    let reply = json!(invoke(&remediator, USER).await.unwrap());
+    assert_eq!(reply["outcome"], "would_grant");
+    assert!(
+        reply["summary"].as_str().unwrap().contains(&format!("user/remotion_user, until {end}; nothing")),
+        "{reply}"
+    );
+    let (body, mail) = told(&aws);
+    assert_eq!(body["expires"], end.as_str());
+    assert!(mail.contains(&format!("Expires {end} ")) && !mail.contains("renews it"), "{mail}");
+    assert_eq!(aws.puts(), 0);
 }
 
 #[tokio::test(start_paused = true)]

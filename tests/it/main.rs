@@ -5,6 +5,7 @@ mod events;
 mod fake_aws;
 mod grants;
 mod hostile;
+mod leases;
 mod merge;
 mod pasted;
 mod storms;

@@ -3,19 +3,46 @@
 
 use iam_rs::{Arn, Context, Decision, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policy};
 use lambda_invoke_remediator::arn::FunctionArn;
+use lambda_invoke_remediator::lease::Expiry;
 use lambda_invoke_remediator::policy::{Merge, Removal, fold, may_allow, merge, take_out};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
+use std::time::{Duration, SystemTime};
+
+/// The time of every merge here: 2026-11-24T12:00:00Z.
+pub(crate) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_521_600)
+}
+
+/// When leases run out: the first three have by then, the third at that very instant.
+pub(crate) const ENDS: [&str; 6] = [
+    "2026-11-01T00:00:00Z",
+    "2026-11-24T00:00:00Z",
+    "2026-11-24T12:00:00Z",
+    "2026-11-24T12:00:01Z",
+    "2026-11-26T00:00:00Z",
+    "2026-12-25T00:00:00Z",
+];
+
+/// When calls are made: now and around each end to come. What has been cannot be called any more.
+const CALLED_AT: [&str; 6] = [
+    "2026-11-24T12:00:00Z",
+    "2026-11-24T12:00:01Z",
+    "2026-11-25T23:59:59Z",
+    "2026-11-26T00:00:00Z",
+    "2026-12-24T23:59:59Z",
+    "2026-12-25T00:00:00Z",
+];
 
 const FUNCTIONS: [&str; 4] = ["clip", "clip-other", "c", "render"];
 
-fn function(name: &str) -> FunctionArn {
+pub(crate) fn function(name: &str) -> FunctionArn {
     FunctionArn::new("aws", "us-east-1", "281502313273", name).unwrap()
 }
 
-fn arn(rest: &str) -> String {
+pub(crate) fn arn(rest: &str) -> String {
     format!("arn:aws:lambda:us-east-1:281502313273:function:{rest}")
 }
 
@@ -71,8 +98,62 @@ prop_compose! {
     }
 }
 
+fn pairs(names: &[&str]) -> Vec<String> {
+    names.iter().flat_map(|name| function(name).resource_pair()).collect()
+}
+
 prop_compose! {
-    fn document()(statements in vec(statement(), 1..=4), as_one in any::<bool>(), id in any::<bool>()) -> Value {
+    /// A statement as the merge writes it for a lease, in any form that a person may have given it since.
+    fn lease()(
+        names in subsequence(&FUNCTIONS[..], 1..=2),
+        is_reversed in any::<bool>(),
+        has_sid in any::<bool>(),
+        end in select(&ENDS[..]),
+    ) -> Value {
+        let mut listed = pairs(&names);
+        if is_reversed {
+            listed.reverse();
+        }
+        let mut statement = json!({
+            "Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": listed,
+            "Condition": {"DateLessThan": {"aws:CurrentTime": end}},
+        });
+        if has_sid {
+            statement["Sid"] = json!("Leased");
+        }
+        statement
+    }
+}
+
+prop_compose! {
+    /// A statement on such a condition that somebody wrote: one thing is otherwise.
+    fn like_a_lease()(mut statement in lease(), otherwise in 0..9, end in select(&ENDS[..])) -> Value {
+        match otherwise {
+            0 => statement["Resource"] = json!([arn("clip")]),
+            1 => statement["Resource"] = json!([arn("clip"), arn("clip:*"), arn("render:*")]),
+            2 => statement["Resource"] = json!([arn("c*"), arn("c*:*")]),
+            3 => statement["Condition"]["StringEquals"] = json!({"aws:SourceVpc": "vpc-1"}),
+            4 => statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"] = json!("2026-12-25T00:00:00Z"),
+            5 => statement["Condition"] = json!({"DateLessThanEquals": {"aws:CurrentTime": end}}),
+            6 => statement["Condition"]["DateLessThan"]["aws:CurrentTime"] = json!(end.replace('Z', "+00:00")),
+            7 => statement["Condition"]["DateLessThan"]["aws:CurrentTime"] = json!([end]),
+            _ => statement["Action"] = json!(["lambda:InvokeFunction", "lambda:GetFunction"]),
+        }
+        statement
+    }
+}
+
+fn any_statement() -> impl Strategy<Value = Value> {
+    prop_oneof![3 => statement(), 2 => lease(), 1 => like_a_lease()]
+}
+
+/// Until when a grant is asked for.
+fn expiry() -> impl Strategy<Value = Option<Expiry>> {
+    select(vec![None, Expiry::parse(ENDS[4]), Expiry::parse(ENDS[5])])
+}
+
+prop_compose! {
+    fn document()(statements in vec(any_statement(), 1..=4), as_one in any::<bool>(), id in any::<bool>()) -> Value {
         let mut document = json!({"Version": "2012-10-17"});
         if id {
             document["Id"] = json!("by-hand");
@@ -83,16 +164,21 @@ prop_compose! {
     }
 }
 
-fn written(document: &Value, function: &FunctionArn) -> Option<Value> {
-    match merge(Some(&document.to_string()), function).unwrap() {
+fn written_until(document: &Value, function: &FunctionArn, expiry: Option<Expiry>) -> Option<Value> {
+    match merge(Some(&document.to_string()), function, expiry, now()).unwrap() {
         Merge::Covered { .. } => None,
         Merge::Write { document: text, .. } => Some(serde_json::from_str(&text).unwrap()),
     }
 }
 
+/// The document with a grant for good.
+pub(crate) fn written(document: &Value, function: &FunctionArn) -> Option<Value> {
+    written_until(document, function, None)
+}
+
 /// The document without the function; `None` where no statement of ours lists it.
 fn taken_out(document: &Value, function: &FunctionArn) -> Option<Value> {
-    match take_out(&document.to_string(), function).unwrap() {
+    match take_out(&document.to_string(), function, now()).unwrap() {
         Removal::NotListed => None,
         Removal::Write(text) => Some(serde_json::from_str(&text).unwrap()),
         Removal::Delete => Some(json!({"Version": "2012-10-17", "Statement": []})),
@@ -106,120 +192,207 @@ fn statements(document: &Value) -> Vec<Value> {
     }
 }
 
-fn is_ours(statement: &Value) -> bool {
-    let keys = statement.as_object().unwrap().keys();
-    let action = &statement["Action"];
-    keys.into_iter().all(|key| ["Sid", "Effect", "Action", "Resource"].contains(&key.as_str()))
-        && statement["Effect"] == "Allow"
-        && (*action == "lambda:InvokeFunction" || *action == json!(["lambda:InvokeFunction"]))
+/// Until when a statement of ours allows what it lists, `Some(None)` for one that does for good; `None` where it is not ours.
+fn ours(statement: &Value) -> Option<Option<&str>> {
+    let mut plain = statement.as_object().unwrap().clone();
+    plain.remove("Sid");
+    let condition = plain.remove("Condition");
+    let resource = plain.remove("Resource")?;
+    let action = plain.remove("Action")?;
+    let is_plain = plain == *json!({"Effect": "Allow"}).as_object().unwrap()
+        && (action == "lambda:InvokeFunction" || action == json!(["lambda:InvokeFunction"]));
+    let Some(condition) = condition else { return is_plain.then_some(None) };
+    let end = statement["Condition"]["DateLessThan"]["aws:CurrentTime"].as_str()?;
+    let is_lease = condition == json!({"DateLessThan": {"aws:CurrentTime": end}}) && ENDS.contains(&end);
+    let listed: Vec<&str> = resource.as_array()?.iter().map(|one| one.as_str().unwrap()).collect();
+    let are_pairs = listed.iter().all(|one| {
+        let unqualified = one.trim_end_matches(":*");
+        FUNCTIONS.iter().any(|name| unqualified == arn(name))
+            && pairs_of(unqualified).iter().all(|half| listed.contains(&half.as_str()))
+    });
+    (is_plain && is_lease && are_pairs).then_some(Some(end))
 }
 
-fn decision(document: &Value, resource: &str, vpc: &str) -> Decision {
+fn pairs_of(unqualified: &str) -> [String; 2] {
+    [unqualified.to_owned(), format!("{unqualified}:*")]
+}
+
+/// Times of one form are in order as texts are.
+fn is_over(statement: &Value) -> bool {
+    ours(statement).flatten().is_some_and(|end| end <= CALLED_AT[0])
+}
+
+/// A call that a document may or may not allow.
+#[derive(Debug)]
+struct Probe {
+    name: &'static str,
+    resource: String,
+    vpc: &'static str,
+    time: &'static str,
+}
+
+/// What IAM decides on a call by the document.
+fn judge(document: &Value) -> impl Fn(&Probe) -> Decision {
     let policy = IAMPolicy::from_json(&document.to_string()).unwrap();
-    let principal =
-        Principal::Aws(PrincipalId::String("arn:aws:iam::281502313273:user/remotion_user".to_owned()));
-    let mut request = IAMRequest::new(principal, "lambda:InvokeFunction", Arn::parse(resource).unwrap());
-    request.context = Context::new().with_string("aws:SourceVpc", vpc);
-    evaluate_policy(&policy, &request).unwrap()
+    move |probe| {
+        let principal =
+            Principal::Aws(PrincipalId::String("arn:aws:iam::281502313273:user/remotion_user".to_owned()));
+        let resource = Arn::parse(&probe.resource).unwrap();
+        let mut request = IAMRequest::new(principal, "lambda:InvokeFunction", resource);
+        request.context =
+            Context::new().with_string("aws:SourceVpc", probe.vpc).with_string("aws:CurrentTime", probe.time);
+        evaluate_policy(&policy, &request).unwrap()
+    }
 }
 
-/// Calls that a document may or may not allow: every function, unqualified and qualified, from two VPCs.
-fn probes() -> impl Iterator<Item = (&'static str, String, &'static str)> {
-    FUNCTIONS.into_iter().flat_map(|name| {
-        ["", ":live", ":7", ":$LATEST"].into_iter().flat_map(move |qualifier| {
-            ["vpc-1", "vpc-2"].map(move |vpc| (name, arn(&format!("{name}{qualifier}")), vpc))
-        })
-    })
+/// Every function, unqualified and qualified, from two VPCs, at each time.
+fn probes() -> Vec<Probe> {
+    let mut all = Vec::new();
+    for name in FUNCTIONS {
+        for qualifier in ["", ":live", ":7", ":$LATEST"] {
+            for vpc in ["vpc-1", "vpc-2"] {
+                for time in CALLED_AT {
+                    all.push(Probe { name, resource: arn(&format!("{name}{qualifier}")), vpc, time });
+                }
+            }
+        }
+    }
+    all
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn merging_again_changes_nothing(document in document(), name in select(&FUNCTIONS[..])) {
+    fn merging_again_changes_nothing(document in document(), name in select(&FUNCTIONS[..]), expiry in expiry()) {
         let function = function(name);
-        if let Some(after) = written(&document, &function) {
-            prop_assert_eq!(written(&after, &function), None);
+        if let Some(after) = written_until(&document, &function, expiry) {
+            prop_assert_eq!(written_until(&after, &function, expiry), None);
         }
     }
 
     #[test]
-    fn every_foreign_statement_and_key_survives(document in document(), name in select(&FUNCTIONS[..])) {
-        let Some(after) = written(&document, &function(name)) else { return Ok(()) };
+    fn every_foreign_statement_and_key_survives(
+        document in document(), name in select(&FUNCTIONS[..]), expiry in expiry(),
+    ) {
+        let Some(after) = written_until(&document, &function(name), expiry) else { return Ok(()) };
         for (key, value) in document.as_object().unwrap() {
             if key != "Statement" {
                 prop_assert_eq!(&after[key], value);
             }
         }
-        let (before, after) = (statements(&document), statements(&after));
-        let ours = before.iter().position(is_ours);
+        // What has run out goes, and nothing else.
+        let before: Vec<Value> =
+            statements(&document).into_iter().filter(|statement| !is_over(statement)).collect();
+        let after = statements(&after);
+        let until = expiry.map(|expiry| expiry.to_string());
+        let target = before.iter().position(|statement| ours(statement) == Some(until.as_deref()));
         for (index, statement) in before.iter().enumerate() {
-            if Some(index) == ours {
+            if Some(index) == target {
                 // Ours keeps all that it had, in its order.
                 let listed = |value: &Value| match &value["Resource"] {
                     Value::Array(list) => list.clone(),
                     one => vec![one.clone()],
                 };
                 prop_assert!(listed(&after[index]).starts_with(&listed(statement)));
+                prop_assert_eq!(ours(&after[index]), Some(until.as_deref()));
             } else {
                 prop_assert_eq!(&after[index], statement);
             }
         }
-        prop_assert_eq!(after.len(), before.len() + usize::from(ours.is_none()));
+        prop_assert_eq!(after.len(), before.len() + usize::from(target.is_none()));
+        prop_assert_eq!(ours(&after[target.unwrap_or(before.len())]), Some(until.as_deref()));
     }
 
     #[test]
-    fn exactly_the_pair_is_granted(document in document(), name in select(&FUNCTIONS[..])) {
-        let after = written(&document, &function(name));
-        for (called, resource, vpc) in probes() {
-            let before = decision(&document, &resource, vpc);
-            match &after {
-                // Nothing was written: it was granted before, unless something denies it.
-                None if called == name => prop_assert!(before != Decision::NotApplicable, "{resource} {vpc}"),
+    fn exactly_the_pair_is_granted(document in document(), name in select(&FUNCTIONS[..]), expiry in expiry()) {
+        let after = written_until(&document, &function(name), expiry);
+        let until = expiry.map(|expiry| expiry.to_string());
+        let (before, written) = (judge(&document), after.as_ref().map(judge));
+        for probe in probes() {
+            let before = before(&probe);
+            match &written {
+                // Nothing was written: it was granted before, unless something denies it; for good, or for now.
+                None if probe.name == name && (expiry.is_none() || probe.time == CALLED_AT[0]) => {
+                    prop_assert!(before != Decision::NotApplicable, "{:?}", probe);
+                }
                 None => {}
-                Some(after) => {
-                    let expected = if called == name && before == Decision::NotApplicable {
+                Some(written) => {
+                    let is_granted = until.as_deref().is_none_or(|until| probe.time < until);
+                    let expected = if probe.name == name && is_granted && before == Decision::NotApplicable {
                         Decision::Allow
                     } else {
                         before
                     };
-                    prop_assert_eq!(decision(after, &resource, vpc), expected, "{} {}", resource, vpc);
+                    prop_assert_eq!(written(&probe), expected, "{:?}", probe);
                 }
             }
         }
     }
 
     #[test]
+    fn what_is_told_of_the_end_is_true(document in document(), name in select(&FUNCTIONS[..]), expiry in expiry()) {
+        let merged = merge(Some(&document.to_string()), &function(name), expiry, now()).unwrap();
+        let Merge::Covered { expires, .. } = merged else { return Ok(()) };
+        let (until, judge) = (expires.map(|expires| expires.to_string()), judge(&document));
+        // Somebody's own statement may end later, and a Deny may be in the way.
+        for probe in probes().into_iter().filter(|probe| probe.name == name) {
+            if until.as_deref().is_none_or(|until| probe.time < until) {
+                prop_assert!(judge(&probe) != Decision::NotApplicable, "{:?} {:?}", until, probe);
+            }
+        }
+        prop_assert!(until.is_none_or(|until| until.as_str() > CALLED_AT[0] && expiry.is_some()));
+    }
+
+    #[test]
     fn folding_changes_no_decision(document in document()) {
         let folded: Value = serde_json::from_str(&fold(&document.to_string())).unwrap();
-        for (_, resource, vpc) in probes() {
-            prop_assert_eq!(decision(&folded, &resource, vpc), decision(&document, &resource, vpc), "{} {}", resource, vpc);
+        let (after, before) = (judge(&folded), judge(&document));
+        for probe in probes() {
+            prop_assert_eq!(after(&probe), before(&probe), "{:?}", probe);
         }
+        let ends = |document: &Value| -> Vec<_> {
+            statements(document).iter().map(|one| ours(one).map(|end| end.map(str::to_owned))).collect()
+        };
+        prop_assert_eq!(ends(&folded), ends(&document));
     }
 
     #[test]
     fn taking_out_changes_nothing_for_others(document in document(), name in select(&FUNCTIONS[..])) {
         let Some(after) = taken_out(&document, &function(name)) else { return Ok(()) };
-        for (called, resource, vpc) in probes() {
-            let (before, after) = (decision(&document, &resource, vpc), decision(&after, &resource, vpc));
-            if called == name {
+        let (judge_before, judge_after) = (judge(&document), judge(&after));
+        for probe in probes() {
+            let (before, after) = (judge_before(&probe), judge_after(&probe));
+            if probe.name == name {
                 // Taken away or untouched, and never given.
                 prop_assert!(after == before || (before, after) == (Decision::Allow, Decision::NotApplicable));
             } else {
-                prop_assert_eq!(after, before, "{} {}", resource, vpc);
+                prop_assert_eq!(after, before, "{:?}", probe);
             }
+        }
+        // What is not ours stays, and of what is ours nothing has run out or lists it.
+        let foreign = |document: &Value| -> Vec<Value> {
+            statements(document).into_iter().filter(|one| ours(one).is_none()).collect()
+        };
+        prop_assert_eq!(foreign(&after), foreign(&document));
+        for statement in statements(&after).iter().filter(|one| ours(one).is_some()) {
+            prop_assert!(!is_over(statement));
+            prop_assert!(pairs(&[name]).iter().all(|one| !statement["Resource"].as_array().unwrap_or(&vec![]).contains(&json!(one))));
         }
     }
 
     #[test]
-    fn what_was_merged_can_be_taken_out_again(document in document(), name in select(&FUNCTIONS[..])) {
+    fn what_was_merged_can_be_taken_out_again(
+        document in document(), name in select(&FUNCTIONS[..]), expiry in expiry(),
+    ) {
         let function = function(name);
-        let Some(merged) = written(&document, &function) else { return Ok(()) };
+        let Some(merged) = written_until(&document, &function, expiry) else { return Ok(()) };
         let after = taken_out(&merged, &function).unwrap();
-        // Part of the pair may have been there before.
+        // Part of the pair, or a lease of it, may have been there before.
         let before = taken_out(&document, &function).unwrap_or(document);
-        for (_, resource, vpc) in probes() {
-            prop_assert_eq!(decision(&after, &resource, vpc), decision(&before, &resource, vpc), "{} {}", resource, vpc);
+        let (judge_before, judge_after) = (judge(&before), judge(&after));
+        for probe in probes() {
+            prop_assert_eq!(judge_after(&probe), judge_before(&probe), "{:?}", probe);
         }
         prop_assert_eq!(taken_out(&after, &function), None);
     }
@@ -227,16 +400,17 @@ proptest! {
     #[test]
     fn what_a_document_allows_it_may_allow(document in document(), name in select(&FUNCTIONS[..])) {
         let is_told = may_allow(&document.to_string(), &function(name)).unwrap();
-        for (called, resource, vpc) in probes() {
-            let is_allowed = called == name && decision(&document, &resource, vpc) == Decision::Allow;
-            prop_assert!(is_told || !is_allowed, "{resource} {vpc}");
+        let judge = judge(&document);
+        for probe in probes() {
+            let is_allowed = probe.name == name && judge(&probe) == Decision::Allow;
+            prop_assert!(is_told || !is_allowed, "{:?}", probe);
         }
     }
 
     #[test]
-    fn a_text_of_any_kind_is_left_alone_or_kept(text in "\\PC*") {
-        let _ = merge(Some(&text), &function("clip"));
-        let _ = take_out(&text, &function("clip"));
+    fn a_text_of_any_kind_is_left_alone_or_kept(text in "\\PC*", expiry in expiry()) {
+        let _ = merge(Some(&text), &function("clip"), expiry, now());
+        let _ = take_out(&text, &function("clip"), now());
     }
 }
 
@@ -256,7 +430,9 @@ fn the_first_policy_is_that_of_the_manual_procedure() {
             }
         ]
     });
-    let Merge::Write { document: text, .. } = merge(None, &function("ffmpeg-clip-cutter")).unwrap() else {
+    let Merge::Write { document: text, .. } =
+        merge(None, &function("ffmpeg-clip-cutter"), None, now()).unwrap()
+    else {
         panic!("not written")
     };
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), by_hand);
@@ -267,7 +443,8 @@ fn what_no_value_can_hold_keeps_its_text() {
     // More digits than a float has, an unknown key, a duplicate deep inside, escapes, and the order of keys.
     let foreign = r#"{"Zeta":1,"Effect":"Deny","Action":"\u0073ts:*","Resource":"*","Condition":{"NumericLessThan":{"a":12345678901234567890123.40}},"New":{"x":1,"x":2}}"#;
     let text = format!(r#"{{"Id":"by hand","Version":"2008-10-17","Statement":{foreign},"Later":1e2}}"#);
-    let Merge::Write { document: after, .. } = merge(Some(&text), &function("clip")).unwrap() else {
+    let Merge::Write { document: after, .. } = merge(Some(&text), &function("clip"), None, now()).unwrap()
+    else {
         panic!("not written")
     };
     let ours = r#"{"Effect":"Allow","Action":["lambda:InvokeFunction"],"Resource":["arn:aws:lambda:us-east-1:281502313273:function:clip","arn:aws:lambda:us-east-1:281502313273:function:clip:*"]}"#;
@@ -344,7 +521,8 @@ fn what_is_added_is_told() {
     for (document, expected) in
         [(None, vec![arn("clip"), arn("clip:*")]), (Some(listed.to_string()), vec![arn("clip:*")])]
     {
-        let Merge::Write { added, .. } = merge(document.as_deref(), &function("clip")).unwrap() else {
+        let Merge::Write { added, .. } = merge(document.as_deref(), &function("clip"), None, now()).unwrap()
+        else {
             panic!("covered")
         };
         assert_eq!(added, expected);
@@ -398,7 +576,7 @@ fn what_may_allow_is_told_and_nothing_else() {
 
 #[test]
 fn taking_out_keeps_the_rest_as_it_is_written() {
-    let take = |text: &str| take_out(text, &function("clip")).unwrap();
+    let take = |text: &str| take_out(text, &function("clip"), now()).unwrap();
     let (clip, all, other) = (arn("clip"), arn("clip:*"), arn("clip-other"));
     let foreign = r#"{"Resource":"*","Effect":"Deny","Action":"\u0073ts:*","New":1e2}"#;
     let ours = |listed: &str| {
@@ -417,7 +595,7 @@ fn taking_out_keeps_the_rest_as_it_is_written() {
     // A wildcard, or a statement that is not ours, is not what was granted.
     assert_eq!(take(&text(&ours(r#""*""#))), Removal::NotListed);
     assert_eq!(take(&text(&pair.replace("Mine\"", "Mine\",\"Condition\":{}"))), Removal::NotListed);
-    assert!(take_out("{}", &function("clip")).is_err());
+    assert!(take_out("{}", &function("clip"), now()).is_err());
 }
 
 #[test]
@@ -460,7 +638,7 @@ fn what_cannot_be_understood_is_left_alone() {
         &deep,
         &deep_condition,
     ] {
-        let why = merge(Some(text), &function("clip")).unwrap_err();
+        let why = merge(Some(text), &function("clip"), None, now()).unwrap_err();
         assert!(why.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{why}");
     }
 }

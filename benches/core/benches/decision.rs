@@ -12,7 +12,7 @@ use lambda_invoke_remediator::event::Payload;
 use lambda_invoke_remediator::principal::Principal;
 use std::error::Error;
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -65,12 +65,12 @@ fn decide(criterion: &mut Criterion, own: &OwnIdentity) -> Done {
     ] {
         for size in SIZES {
             let list = Allowlist::parse(&rules.list(size))?;
-            let is_granted = matches!(admitted.decide(&list), Decision::Grant(_));
+            let is_granted = matches!(admitted.decide(&list, SystemTime::UNIX_EPOCH), Decision::Grant(_));
             if is_granted == (rules == Rules::PrefixesOfOthers) {
                 return Err(format!("{} of {size} rules decides otherwise", rules.name()).into());
             }
             group.bench_with_input(BenchmarkId::new(rules.name(), size), &list, |bencher, list| {
-                bencher.iter(|| black_box(admitted).decide(list));
+                bencher.iter(|| black_box(admitted).decide(list, SystemTime::UNIX_EPOCH));
             });
         }
     }
@@ -98,7 +98,7 @@ fn load(criterion: &mut Criterion) -> Done {
 
 fn whole_way(payload: &Payload, own: &OwnIdentity, list: &Allowlist) -> Option<Decision> {
     match read(payload).1 {
-        Reading::Denial(denial) => Some(admit(&denial, own).ok()?.decide(list)),
+        Reading::Denial(denial) => Some(admit(&denial, own).ok()?.decide(list, SystemTime::UNIX_EPOCH)),
         Reading::Refused(_) | Reading::Ignored(_) => None,
     }
 }
