@@ -24,6 +24,7 @@ def on_condition(**values):
 
 
 VIA = {"StringLike": {"kms:ViaService": ["sns.us-east-1.*", "sqs.us-east-1.*"]}}
+BEFORE = allow("iam:*", "*", Condition={"DateLessThan": {"aws:CurrentTime": "2026-12-25T00:00:00Z"}})
 # (statements, action, resource, context, what is to come of it)
 CASES = {
     "no statement": ([], "iam:GetUserPolicy", USER, {}, "NotApplicable"),
@@ -60,6 +61,10 @@ CASES = {
     "one of several values": ([on_condition(tag=["audio", "video"])], "iam:PutUserPolicy", USER, {"aws:ResourceTag/team": "video"}, "Allow"),
     "one of two keys": ([on_condition(boundary=BOUNDARY, tag="video")], "iam:PutUserPolicy", USER, {"aws:ResourceTag/team": "video"}, "NotApplicable"),
     "both of two keys": ([on_condition(boundary=BOUNDARY, tag="video")], "iam:PutUserPolicy", USER, {"aws:ResourceTag/team": "video", "iam:PermissionsBoundary": BOUNDARY}, "Allow"),
+    "before a time": ([BEFORE], "iam:PutUserPolicy", USER, {"aws:CurrentTime": "2026-12-24T23:59:59Z"}, "Allow"),
+    "at that time": ([BEFORE], "iam:PutUserPolicy", USER, {"aws:CurrentTime": "2026-12-25T00:00:00Z"}, "NotApplicable"),
+    "after that time": ([BEFORE], "iam:PutUserPolicy", USER, {"aws:CurrentTime": "2027-01-01T00:00:00Z"}, "NotApplicable"),
+    "at no time": ([BEFORE], "iam:PutUserPolicy", USER, {}, "NotApplicable"),
     "no condition in one of two statements": ([on_condition(tag="video"), allow("iam:*", USER)], "iam:PutUserPolicy", USER, {}, "Allow"),
 }  # fmt: skip
 
