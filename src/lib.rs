@@ -33,6 +33,7 @@ pub mod identity;
 pub mod inline_policies;
 pub mod lease;
 pub mod log;
+pub mod log_batch;
 pub mod markdown;
 pub mod message;
 pub mod next_step;
