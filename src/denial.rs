@@ -13,6 +13,7 @@ use crate::called_function::{CalledFunction, agreed_function};
 use crate::caller::{Caller, Subject, agreed_caller, named_caller};
 use crate::error_text::ErrorText;
 use crate::event::{ApiCall, Payload};
+use crate::log_batch::{LogBatch, LogEvent};
 use crate::message::{self, Cause, Message, NotOneDenial, Resource};
 use crate::principal::Principal;
 use crate::refusal::{Reason, Refusal};
@@ -155,12 +156,7 @@ pub fn read_text(error: &ErrorText<'_>) -> (Facts, Reading) {
     };
     if sentences.is_empty() {
         let facts = Facts { source: Some(error.source), ..Facts::of_call(&call) };
-        let why = if error.text.is_empty() {
-            "there is no text of an error in it"
-        } else {
-            "the text holds no denial"
-        };
-        return (facts, ignored(why.to_owned()));
+        return (facts, ignored("the text holds no denial".to_owned()));
     }
     let (mut facts, reading) = read_call(&call, error.source);
     let principal = facts.principal.as_deref().and_then(Arn::parse);
@@ -169,6 +165,25 @@ pub fn read_text(error: &ErrorText<'_>) -> (Facts, Reading) {
         .or_else(|| principal.map(|arn| arn.account.to_owned()).filter(|account| !account.is_empty()));
     facts.region = facts.function.as_ref().map(|function| function.region().to_owned());
     (facts, reading)
+}
+
+/// Reads the lines of a log, each by itself, and at the end what could not be read of the batch.
+pub fn read_batch(batch: &LogBatch) -> Vec<(Facts, Reading)> {
+    let line = |event: &LogEvent| {
+        read_text(&ErrorText {
+            source: Source::Log,
+            text: event.message.as_deref().unwrap_or_default(),
+            account: batch.owner.as_deref(),
+            event_id: event.id.as_deref(),
+            event_time: event.time.as_deref(),
+            malformed: None,
+        })
+    };
+    let unread = batch.unread.as_ref().map(|why| {
+        let facts = Facts { source: Some(Source::Log), ..Facts::default() };
+        (facts, contradictory(format!("the batch cannot be read in full: {why}")))
+    });
+    batch.events.iter().map(line).chain(unread).collect()
 }
 
 fn read_call(call: &ApiCall<'_>, source: Source) -> (Facts, Reading) {

@@ -11,16 +11,23 @@ use crate::event::Payload;
 use crate::grant::{self, GrantError, Granted};
 use crate::iam_error::IamError;
 use crate::identity;
+use crate::lanes;
+use crate::log_batch::LogBatch;
 use crate::notice::{Notice, NoticeError};
-use crate::outcome::{NoticeState, Outcome, Verdict};
+use crate::outcome::{NoticeState, Outcome, OutcomeKind, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::repeats::{Covered, Repeat, Repeats};
+use crate::reply::Reply;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use futures_util::stream::{self, StreamExt};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+/// How many lines of a log are handled at once, at most: more would only wait for IAM, which throttles.
+const MAX_LANES: usize = 8;
 
 /// What is left of the function's own timeout to say that it was used up.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -45,6 +52,16 @@ pub enum HandlerError {
     /// The function's timeout came first.
     #[error("the function's timeout came first, while {0}")]
     OutOfTime(String),
+    /// Some of a log's lines failed; the others were handled.
+    #[error("{failed} of {of} lines failed, the first since {first}")]
+    Lines {
+        /// How many failed.
+        failed: usize,
+        /// How many there are.
+        of: usize,
+        /// Why the first of them did.
+        first: Box<HandlerError>,
+    },
 }
 
 impl HandlerError {
@@ -59,6 +76,7 @@ impl HandlerError {
             Self::NoticeNotSent(_) => "NoticeNotSent",
             Self::OwnAccountUnknown(_) => "OwnAccountUnknown",
             Self::OutOfTime(_) => "OutOfTime",
+            Self::Lines { first, .. } => first.code(),
         }
     }
 }
@@ -97,23 +115,29 @@ impl Remediator {
         self.allowlist.current(SystemTime::now()).await.map(drop)
     }
 
-    /// Handles one invocation; `on_handled` is told of each event's end as it comes.
+    /// Handles one invocation; `on_handled` is told of each event's end as it comes, but not of the lines of a log that are
+    /// about something else.
     pub async fn handle(
         &self,
         event: LambdaEvent<Payload>,
         on_handled: OnHandled<'_>,
-    ) -> Result<Outcome, HandlerError> {
+    ) -> Result<Reply, HandlerError> {
         let LambdaEvent { payload, context, .. } = event;
         let began = Instant::now();
         let step = Step::default();
-        let handled = self.remediate(payload, &context, &step);
+        let handled = self.remediate(payload, &context, &step, on_handled);
         let handled = match time_left(&context) {
             Some(time) => tokio::time::timeout(time, handled)
                 .await
                 .unwrap_or_else(|_| Err(HandlerError::OutOfTime(step.take()))),
             None => handled.await,
         };
-        on_handled(began.elapsed(), handled.as_ref());
+        match &handled {
+            Ok(Reply::One(outcome)) => on_handled(began.elapsed(), Ok(outcome)),
+            // Each line has been told of by itself.
+            Ok(Reply::Each(_)) | Err(HandlerError::Lines { .. }) => {}
+            Err(error) => on_handled(began.elapsed(), Err(error)),
+        }
         handled
     }
 
@@ -122,11 +146,63 @@ impl Remediator {
         payload: Payload,
         context: &Context,
         step: &Step,
-    ) -> Result<Outcome, HandlerError> {
+        on_handled: OnHandled<'_>,
+    ) -> Result<Reply, HandlerError> {
+        if let Payload::Json(value) = &payload
+            && let Some(batch) = LogBatch::read(value)
+        {
+            drop(payload);
+            return self.remediate_each(batch, context, step, on_handled).await;
+        }
         let read = denial::read(&payload);
         // Nothing else of it is needed, while calls are waited for.
         drop(payload);
-        self.conclude(read, context, step).await
+        self.conclude(read, context, step).await.map(|outcome| Reply::One(Box::new(outcome)))
+    }
+
+    /// Handles the lines of a log. One that fails does not keep the others from being handled; then the whole batch is to be
+    /// tried again, which finds done what was done.
+    async fn remediate_each(
+        &self,
+        batch: LogBatch,
+        context: &Context,
+        step: &Step,
+        on_handled: OnHandled<'_>,
+    ) -> Result<Reply, HandlerError> {
+        let read: Vec<_> = denial::read_batch(&batch);
+        let (of, log_group) = (read.len(), batch.log_group);
+        tracing::info!(lines = of, logGroup = log_group, "a batch of a log's lines has come");
+        let lanes =
+            lanes::of(read.into_iter().enumerate().map(|(line, (facts, reading))| (facts, (line, reading))));
+        let lanes = lanes.into_iter().map(|lane| async {
+            let mut handled = Vec::with_capacity(lane.len());
+            for (facts, (line, reading)) in lane {
+                let began = Instant::now();
+                let outcome = self.conclude((facts, reading), context, step).await;
+                if !matches!(&outcome, Ok(outcome) if outcome.outcome == OutcomeKind::Ignored) {
+                    on_handled(began.elapsed(), outcome.as_ref());
+                }
+                handled.push((line, outcome));
+            }
+            handled
+        });
+        let mut handled: Vec<_> = stream::iter(lanes).buffer_unordered(MAX_LANES).concat().await;
+        handled.sort_by_key(|(line, _)| *line);
+        let mut outcomes = Vec::with_capacity(of);
+        let (mut failed, mut first) = (0, None);
+        for (_, outcome) in handled {
+            match outcome {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => {
+                    failed += 1;
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        match first {
+            None => Ok(Reply::to_batch(outcomes)),
+            Some(first) => Err(HandlerError::Lines { failed, of, first: Box::new(first) }),
+        }
     }
 
     /// From what an event turned out to be to what became of it.

@@ -22,6 +22,7 @@ use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::event::Payload;
 use lambda_invoke_remediator::handler::{HandlerError, Remediator};
 use lambda_invoke_remediator::outcome::Outcome;
+use lambda_invoke_remediator::reply::Reply;
 use lambda_runtime::{Context, LambdaEvent};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -357,12 +358,31 @@ pub(crate) async fn invoke(remediator: &Remediator, payload: &[u8]) -> Result<Ou
     invoke_as(remediator, payload, OWN_FUNCTION).await
 }
 
+/// The outcomes of one invocation: of an event its one, of a log's batch those of its lines.
+pub(crate) async fn invoke_each(
+    remediator: &Remediator,
+    payload: &[u8],
+) -> Result<Vec<Outcome>, HandlerError> {
+    let reply = remediator.handle(event(payload, OWN_FUNCTION), &|_, _| ()).await?;
+    Ok(match reply {
+        Reply::One(outcome) => vec![*outcome],
+        Reply::Each(outcomes) => outcomes,
+    })
+}
+
 pub(crate) async fn invoke_as(
     remediator: &Remediator,
     payload: &[u8],
     invoked_function_arn: &str,
 ) -> Result<Outcome, HandlerError> {
+    match remediator.handle(event(payload, invoked_function_arn), &|_, _| ()).await? {
+        Reply::One(outcome) => Ok(*outcome),
+        Reply::Each(outcomes) => panic!("{outcomes:?}"),
+    }
+}
+
+fn event(payload: &[u8], invoked_function_arn: &str) -> LambdaEvent<Payload> {
     let mut context = Context::default();
     context.invoked_function_arn = invoked_function_arn.to_owned();
-    remediator.handle(LambdaEvent::new(Payload::from_slice(payload), context), &|_, _| ()).await
+    LambdaEvent::new(Payload::from_slice(payload), context)
 }

@@ -6,6 +6,7 @@ mod fake_aws;
 mod grants;
 mod hostile;
 mod leases;
+mod lines;
 mod merge;
 mod pasted;
 mod storms;
