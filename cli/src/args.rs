@@ -60,8 +60,8 @@ pub(crate) struct Check {
 pub(crate) struct Events {
     /// Files with an event each, or an error message; `-`, or none at all, for the standard input
     ///
-    /// Taken are EventBridge's events, CloudTrail's records and log files (`{"Records": [...]}`) and the error message that
-    /// a denied caller got, with whatever an SDK or a CLI puts around it.
+    /// Taken are EventBridge's events, CloudTrail's records and log files (`{"Records": [...]}`), what a subscription of
+    /// CloudWatch Logs sends, and the error message that a denied caller got, with whatever an SDK or a CLI puts around it.
     #[arg(value_name = "EVENT")]
     pub(crate) events: Vec<PathBuf>,
     /// The allowlist's file; `-` for the standard input

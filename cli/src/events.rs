@@ -147,7 +147,7 @@ fn from_value(name: String, payload: Payload) -> Event {
     if value.get("eventSource").is_some() {
         return event(wrapped(&value), Some(RECORD));
     }
-    if ErrorText::read(&value).is_some() {
+    if ErrorText::read(&value).is_some() || value.get("awslogs").is_some() {
         return event(value, None);
     }
     // What SDKs, Step Functions and others make of the error: the message is one of the texts in it.

@@ -42,7 +42,8 @@ pub(crate) fn judge(args: &crate::args::Events) -> Result<(Allowlist, Vec<Case>)
     let list = Allowlist::parse(&text).map_err(|error| Problem::of_list(&args.allowlist, &error))?;
     let own = own_identity(args, &list)?;
     let role = args.principal.as_ref();
-    let cases = events::read(args)?.into_iter().map(|event| Case::of(event, &list, &own, role)).collect();
+    let events = events::read(args)?.into_iter();
+    let cases = events.flat_map(|event| Case::all(event, &list, &own, role)).collect();
     Ok((list, cases))
 }
 

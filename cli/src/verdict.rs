@@ -9,8 +9,10 @@ use lambda_invoke_remediator::arn::FunctionArn;
 use lambda_invoke_remediator::caller::Caller;
 use lambda_invoke_remediator::decision::{self, Decision, Grant, OwnIdentity};
 use lambda_invoke_remediator::denial::{self, Denial, Facts, Reading};
+use lambda_invoke_remediator::event::Payload;
 use lambda_invoke_remediator::grant::Granted;
 use lambda_invoke_remediator::lease::Expiry;
+use lambda_invoke_remediator::log_batch::LogBatch;
 use lambda_invoke_remediator::outcome::{Outcome, Verdict};
 use lambda_invoke_remediator::principal::{Principal, PrincipalKind};
 use lambda_invoke_remediator::refusal::{Reason, Refusal};
@@ -41,10 +43,34 @@ pub(crate) struct Clause {
 }
 
 impl Case {
-    /// Judges an event as the function would.
-    pub(crate) fn of(event: Event, list: &Allowlist, own: &OwnIdentity, role: Option<&Principal>) -> Self {
-        let Event { name, payload, mut note } = event;
-        let (mut facts, reading) = denial::read(&payload);
+    /// Judges an event as the function would; a batch of a log's lines is a case for each.
+    pub(crate) fn all(
+        event: Event,
+        list: &Allowlist,
+        own: &OwnIdentity,
+        role: Option<&Principal>,
+    ) -> Vec<Self> {
+        let Event { name, payload, note } = event;
+        let batch = match &payload {
+            Payload::Json(value) => LogBatch::read(value),
+            Payload::Unreadable(_) | Payload::NotJson(_) => None,
+        };
+        let Some(batch) = batch else {
+            return vec![Self::of(name, note, denial::read(&payload), list, own, role)];
+        };
+        let lines = denial::read_batch(&batch).into_iter().enumerate();
+        let line = |(index, read)| Self::of(format!("{name} [{index}]"), note.clone(), read, list, own, role);
+        lines.map(line).collect()
+    }
+
+    fn of(
+        name: String,
+        mut note: Option<String>,
+        (mut facts, reading): (Facts, Reading),
+        list: &Allowlist,
+        own: &OwnIdentity,
+        role: Option<&Principal>,
+    ) -> Self {
         let case = |facts, note, verdict, denial, rule, grant| Self {
             name,
             note,
