@@ -155,14 +155,23 @@ impl GrantError {
     }
 }
 
-/// Makes the grant. `on_write` is told what is added before each put, since that may be carried out whatever is heard of it.
+/// Who is told how a grant goes on.
+#[derive(Clone, Copy)]
+pub struct Progress<'a> {
+    /// Is told what is added before each put, since that may be carried out whatever is heard of it.
+    pub on_write: &'a dyn Fn(&[String]),
+    /// Is told what the grant will have become if it stays, while that is waited for anyway.
+    pub on_watch: &'a dyn Fn(&Granted),
+}
+
+/// Makes the grant.
 pub async fn apply(
     iam: &Client,
     grant: &Grant,
     mode: Mode,
-    on_write: &dyn Fn(&[String]),
+    progress: Progress<'_>,
 ) -> Result<Granted, GrantError> {
-    let writer = Writer { policies: InlinePolicies::new(iam, grant.principal()), grant, on_write };
+    let writer = Writer { policies: InlinePolicies::new(iam, grant.principal()), grant, progress };
     match writer.run(mode).await {
         Ok(granted) => Ok(granted),
         Err(Stop::Refused(refusal)) => Ok(Granted::Refused(refusal)),
@@ -186,7 +195,7 @@ struct Watched {
 struct Writer<'a> {
     policies: InlinePolicies<'a>,
     grant: &'a Grant,
-    on_write: &'a dyn Fn(&[String]),
+    progress: Progress<'a>,
 }
 
 impl Writer<'_> {
@@ -204,7 +213,7 @@ impl Writer<'_> {
         };
         for losses in 1.. {
             self.write(known).await?;
-            if let Some(Watched { usage, expires }) = self.stays().await? {
+            if let Some(Watched { usage, expires }) = self.stays(&added).await? {
                 return Ok(Granted::Written { added, usage, expires });
             }
             if started.elapsed() > GIVE_UP_AFTER {
@@ -251,7 +260,7 @@ impl Writer<'_> {
             };
             let folded = policy::fold(document);
             let document = if is_folded { &folded } else { document };
-            (self.on_write)(added);
+            (self.progress.on_write)(added);
             match self.policies.put(document, PUT_TIMEOUT).await {
                 Ok(()) => {
                     // What is done is in the log even if the notice, or the rest of this invocation, gets lost.
@@ -294,20 +303,22 @@ impl Writer<'_> {
     }
 
     /// Watches what was written for [`SETTLE`]; `None` as soon as it is lost. The time is used to find out the usage.
-    async fn stays(&self) -> Result<Option<Watched>, Stop> {
+    async fn stays(&self, added: &[String]) -> Result<Option<Watched>, Stop> {
         let written = Instant::now();
-        let mut ours = None;
+        let (mut ours, mut seen) = (None, None);
         for look in LOOKS {
             tokio::time::sleep_until(written + look.mul_f64(0.5 + fastrand::f64())).await;
             let known = self.read().await?;
-            if matches!(known.merge, Merge::Write { .. }) {
-                return Ok(None);
+            match known.merge {
+                Merge::Covered { expires, .. } => seen = expires,
+                Merge::Write { .. } => return Ok(None),
             }
             ours = known.document;
         }
         // What cannot be found out meanwhile is not worth an error.
         let asked = self.policies.usage(ours.as_deref());
         let usage = tokio::time::timeout_at(written + SETTLE, asked).await.unwrap_or(None);
+        (self.progress.on_watch)(&Granted::Written { added: added.to_vec(), usage, expires: seen });
         tokio::time::sleep_until(written + SETTLE).await;
         // How much of the invocation's duration is no work: docs/performance.md leaves it out where it compares.
         let waited_ms = written.elapsed().as_secs_f64() * 1_000.0;

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::decision::{self, Decision, Grant, OwnIdentity, admit};
 use crate::denial::{self, Denial, Facts, Reading};
 use crate::event::Payload;
-use crate::grant::{self, GrantError, Granted};
+use crate::grant::{self, GrantError, Granted, Progress};
 use crate::iam_error::IamError;
 use crate::identity;
 use crate::lanes;
@@ -98,6 +98,22 @@ pub struct Remediator {
 
 /// Is told how long an event took, and how it ended.
 pub type OnHandled<'a> = &'a dyn Fn(Duration, Result<&Outcome, &HandlerError>);
+
+/// What is told of.
+#[derive(Debug, Clone, Copy)]
+struct Subject<'a> {
+    facts: &'a Facts,
+    /// The one that was decided on, where it got that far.
+    denial: Option<&'a Denial>,
+    rule: Option<&'a str>,
+}
+
+/// A notice that was written ahead, and for what: it is sent only if that is what comes.
+struct Prepared {
+    verdict: Verdict,
+    left_out: u64,
+    notice: Notice,
+}
 
 /// What is being done, for the case that time runs out meanwhile.
 type Step = RefCell<String>;
@@ -215,12 +231,15 @@ impl Remediator {
         match reading {
             Reading::Ignored(refusal) => Ok(Outcome::new(&facts, &Verdict::Ignored(refusal), None)),
             Reading::Refused(refusal) => {
-                self.tell(&facts, None, &Verdict::Refused(refusal), None, step).await
+                let told = Subject { facts: &facts, denial: None, rule: None };
+                self.tell(told, &Verdict::Refused(refusal), None, step).await
             }
             Reading::Denial(mut denial) => {
                 let own = self.own_identity(context)?;
-                let (verdict, rule) = self.decide(&mut denial, &mut facts, &own, step).await?;
-                self.tell(&facts, Some(&denial), &verdict, rule.as_deref(), step).await
+                let prepared = RefCell::default();
+                let (verdict, rule) = self.decide(&mut denial, &mut facts, &own, step, &prepared).await?;
+                let told = Subject { facts: &facts, denial: Some(&denial), rule: rule.as_deref() };
+                self.tell(told, &verdict, prepared.take(), step).await
             }
         }
     }
@@ -232,6 +251,7 @@ impl Remediator {
         facts: &mut Facts,
         own: &OwnIdentity,
         step: &Step,
+        prepared: &RefCell<Option<Prepared>>,
     ) -> Result<(Verdict, Option<String>), HandlerError> {
         if let Err(refusal) = admit(denial, own) {
             return Ok((Verdict::Refused(refusal), None));
@@ -254,7 +274,11 @@ impl Remediator {
         Ok(match decision {
             Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
             Decision::Grant(grant) => {
-                let verdict = self.grant(&grant, facts, step).await?;
+                let told = Subject { facts, denial: Some(denial), rule: Some(grant.rule()) };
+                let on_watch = |granted: &Granted| {
+                    prepared.replace(Some(self.prepare(told, Verdict::Grant(granted.clone()))));
+                };
+                let verdict = self.grant(&grant, facts, step, &on_watch).await?;
                 (verdict, Some(grant.rule().to_owned()))
             }
             // It was asked, and knows nobody.
@@ -299,13 +323,20 @@ impl Remediator {
         Some((verdict, Some(grant.rule().to_owned())))
     }
 
-    async fn grant(&self, grant: &Grant, facts: &Facts, step: &Step) -> Result<Verdict, HandlerError> {
+    async fn grant(
+        &self,
+        grant: &Grant,
+        facts: &Facts,
+        step: &Step,
+        on_watch: &dyn Fn(&Granted),
+    ) -> Result<Verdict, HandlerError> {
         if let Some(verdict) = self.recent(grant, facts, |covered| found(covered, facts)) {
             return Ok(verdict);
         }
         step.replace(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
         let on_write = |added: &[String]| self.repeats().remember_write(grant, added);
-        let granted = grant::apply(&self.clients.iam, grant, self.config.mode, &on_write).await;
+        let progress = Progress { on_write: &on_write, on_watch };
+        let granted = grant::apply(&self.clients.iam, grant, self.config.mode, progress).await;
         let mut repeats = self.repeats();
         if let Err(GrantError::Iam(IamError::AccessDenied { .. })) | Ok(Granted::Refused(_)) = granted {
             repeats.forget_write(grant);
@@ -336,21 +367,35 @@ impl Remediator {
         repeats.is_quiet(&outcome, &verdict, now).then_some(verdict)
     }
 
+    /// The notice of what will have become of it, while there is time.
+    fn prepare(&self, told: Subject<'_>, verdict: Verdict) -> Prepared {
+        let outcome = Outcome::new(told.facts, &verdict, told.rule);
+        let left_out = self.repeats().left_out(&outcome, &verdict, SystemTime::now()).unwrap_or(0);
+        let notice = Notice::new(&outcome, told.facts, told.denial, &verdict, left_out);
+        Prepared { verdict, left_out, notice }
+    }
+
     async fn tell(
         &self,
-        facts: &Facts,
-        denial: Option<&Denial>,
+        told: Subject<'_>,
         verdict: &Verdict,
-        rule: Option<&str>,
+        prepared: Option<Prepared>,
         step: &Step,
     ) -> Result<Outcome, HandlerError> {
-        let mut outcome = Outcome::new(facts, verdict, rule);
+        let mut outcome = Outcome::new(told.facts, verdict, told.rule);
         let counted = self.repeats().left_out(&outcome, verdict, SystemTime::now());
         match counted {
             Err(Repeat) => outcome.notice = NoticeState::Suppressed,
             Ok(left_out) => {
                 step.replace("publishing the notice".to_owned());
-                let notice = Notice::new(&outcome, facts, denial, verdict, left_out);
+                let notice = match prepared {
+                    Some(Prepared { verdict: expected, left_out: counted, notice })
+                        if (&expected, counted) == (verdict, left_out) =>
+                    {
+                        notice
+                    }
+                    Some(_) | None => Notice::new(&outcome, told.facts, told.denial, verdict, left_out),
+                };
                 notice.publish(&self.clients.sns, &self.config.topic.arn).await?;
                 self.repeats().remember_told(&outcome, verdict, SystemTime::now());
             }
