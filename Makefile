@@ -12,7 +12,7 @@ EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
 ROUNDS ?= 10
-FUZZ_TARGETS ?= event message allowlist policy log_batch
+FUZZ_TARGETS ?= event error_text message allowlist policy log_batch
 # Of the targets that work on a deployed stack: which one, and what they may do. `docs/operations.md` tells of each.
 STACK ?= lambda-invoke-remediator
 REGION ?=

@@ -4,7 +4,8 @@
 use invariants::{arn_like, first_rule, is_one_line, texts};
 use lambda_invoke_remediator::allowlist::{Allowlist, RuleAction};
 use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::principal::Principal;
+use lambda_invoke_remediator::principal::{Principal, PrincipalKind, SessionRole};
+use lambda_invoke_remediator::source::Source;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -87,13 +88,31 @@ fn check_common(pattern: &str, partition: &str, account: &str) {
 
 /// The rule that decides is the one that the second matcher finds, and no other.
 fn check_match(list: &Allowlist, document: &Value, principal: &Principal, function: &FunctionArn) {
-    let expected = first_rule(document, &principal.to_string(), function.as_str());
-    let Some(rule) = list.rule_for(principal, function) else {
+    for source in Source::ALL {
+        check_match_from(list, document, source, principal, function);
+    }
+}
+
+fn check_match_from(
+    list: &Allowlist,
+    document: &Value,
+    source: Source,
+    principal: &Principal,
+    function: &FunctionArn,
+) {
+    let expected = first_rule(document, source.as_str(), &principal.to_string(), function.as_str());
+    let Ok(rule) = list.rule_for(source, principal, function) else {
         // A wildcard in a role's path is text, which a `?` of the list does not stand for.
         assert!(expected.is_none() || principal.path().contains(['*', '?']));
         return;
     };
     assert!(function.account().len() == 12 && principal.account().len() == 12);
+    // Whoever knows the session alone must not rule out what a path would let in.
+    if principal.kind() == PrincipalKind::Role {
+        let (partition, account, name) = (principal.partition(), principal.account(), principal.name());
+        let session = SessionRole::parse(&format!("arn:{partition}:sts::{account}:assumed-role/{name}/x"));
+        assert!(list.may_admit(source, &session.unwrap(), function));
+    }
     let ids: Vec<_> = document["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
     let at = |id: &Value| ids.iter().position(|other| *other == id);
     let (found, naive) = (at(&rule.id().into()), at(&expected.unwrap()["id"]));

@@ -79,9 +79,10 @@ fn check_decision(event: &Value, facts: &Facts, denial: &Denial, list: &Allowlis
     assert_eq!(decision, admitted.decide(list, SystemTime::UNIX_EPOCH));
     let principal = facts.principal.as_deref().unwrap();
     let function = denial.function().as_str();
-    let matching = first_rule(document, principal, function);
+    let matching = first_rule(document, denial.source().as_str(), principal, function);
     match decision {
         Decision::Grant(grant) => {
+            assert!(denial.is_identified());
             let rule = matching.unwrap();
             assert_eq!(rule["id"], grant.rule());
             assert_ne!(rule["action"], "notify");
@@ -90,10 +91,12 @@ fn check_decision(event: &Value, facts: &Facts, denial: &Denial, list: &Allowlis
             assert_eq!(grant.principal().to_string(), principal);
             check_grant(event, &grant);
         }
+        // Texts alone are the target `error_text`'s.
+        Decision::Identify => assert!(!denial.is_identified()),
         Decision::Refuse { refusal, rule } => {
             check_refusal(&refusal);
             // A wildcard in a role's path is text, which a `?` of the list does not stand for.
-            if has_live_text(principal) {
+            if has_live_text(principal) || !denial.is_identified() {
                 return;
             }
             assert_eq!(rule.as_deref(), matching.and_then(|rule| rule["id"].as_str()));

@@ -46,12 +46,15 @@ pub fn has_live_text(text: &str) -> bool {
 }
 
 /// The first rule of an allowlist (a document that was accepted) that matches, as its JSON value.
-pub fn first_rule<'a>(list: &'a Value, principal: &str, function: &str) -> Option<&'a Value> {
+pub fn first_rule<'a>(list: &'a Value, source: &str, principal: &str, function: &str) -> Option<&'a Value> {
     let any = |rule: &Value, key: &str, arn: &str| texts(&rule[key]).iter().any(|text| arn_like(text, arn));
-    list["rules"]
-        .as_array()?
-        .iter()
-        .find(|rule| any(rule, "principals", principal) && any(rule, "functions", function))
+    list["rules"].as_array()?.iter().find(|rule| {
+        let admits = match rule.get("sources") {
+            Some(sources) => texts(sources).contains(&source),
+            None => ["cloudtrail", "manual"].contains(&source),
+        };
+        admits && any(rule, "principals", principal) && any(rule, "functions", function)
+    })
 }
 
 /// A text, or the texts of a list.

@@ -1,0 +1,82 @@
+//! Any text as that of an error: whoever it names and whatever it is about stands in it, and IAM is asked before anything is
+//! granted.
+#![no_main]
+
+use invariants::{OWN_ACCOUNT, is_one_line, may_be_curable};
+use lambda_invoke_remediator::allowlist::Allowlist;
+use lambda_invoke_remediator::caller::Caller;
+use lambda_invoke_remediator::decision::{self, Decision, OwnIdentity};
+use lambda_invoke_remediator::denial::{Denial, Reading, read_text};
+use lambda_invoke_remediator::error_text::ErrorText;
+use lambda_invoke_remediator::message::SENTENCE;
+use lambda_invoke_remediator::principal::{Principal, RoleSession};
+use lambda_invoke_remediator::sentences;
+use lambda_invoke_remediator::source::Source;
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+use std::time::SystemTime;
+
+const OWN_ROLE: &str = "arn:aws:iam::281502313273:role/lambda-invoke-remediator";
+/// As wide as a list can be for logs, which it alone admits.
+static WIDE: LazyLock<Allowlist> = LazyLock::new(|| {
+    let list = r#"{"rules": [{
+        "id": "wide", "sources": ["log"],
+        "principals": ["arn:*:iam::281502313273:user/*", "arn:*:iam::281502313273:role/*"],
+        "functions": ["arn:*:lambda:*:281502313273:function:*"]
+    }]}"#;
+    Allowlist::parse(list).unwrap()
+});
+static OWN: LazyLock<OwnIdentity> = LazyLock::new(|| OwnIdentity {
+    partition: "aws".to_owned(),
+    account: OWN_ACCOUNT.to_owned(),
+    role: Principal::parse(OWN_ROLE),
+});
+
+fuzz_target!(|text: &str| {
+    let found = sentences::find(text);
+    assert_eq!(found, sentences::find(text));
+    for sentence in &found {
+        assert!(sentence.contains(SENTENCE.trim_ascii()) && !sentence.contains(['\n', '\r']));
+    }
+    for source in Source::ALL {
+        let error =
+            ErrorText { source, text, account: None, event_id: None, event_time: None, malformed: None };
+        if source == Source::Cloudtrail {
+            continue;
+        }
+        match read_text(&error).1 {
+            Reading::Denial(denial) => check(&found, &denial, source),
+            Reading::Refused(refusal) | Reading::Ignored(refusal) => assert!(is_one_line(&refusal.why)),
+        }
+    }
+});
+
+fn check(found: &[String], denial: &Denial, source: Source) {
+    // Different sentences are no denial.
+    let [sentence] = found else { panic!("{found:?}") };
+    assert!(sentence.contains(denial.function().as_str()) && !denial.is_identified());
+    let decide = |denial: &Denial| decision::of(denial, &OWN, &WIDE, SystemTime::UNIX_EPOCH);
+    if decide(denial) != Decision::Identify {
+        assert!(matches!(decide(denial), Decision::Refuse { .. }));
+        return;
+    }
+    assert_eq!(source, Source::Log);
+    assert!(may_be_curable(sentence), "{sentence}");
+    let named = denial.caller().arn().unwrap();
+    assert!(sentence.contains(&named));
+    let iam = match denial.caller() {
+        Caller::Principal(principal) => principal.clone(),
+        Caller::Session(role) => {
+            let RoleSession { partition, account, role_name } = role.session();
+            Principal::parse(&format!("arn:{partition}:iam::{account}:role/some/path/{role_name}")).unwrap()
+        }
+        Caller::Other { .. } => panic!("{denial:?}"),
+    };
+    let stranger = Principal::parse("arn:aws:iam::281502313273:user/some/stranger").unwrap();
+    assert!(iam == stranger || denial.clone().identified(stranger).is_err());
+    let identified = denial.clone().identified(iam.clone()).unwrap();
+    if let Decision::Grant(grant) = decide(&identified) {
+        assert_eq!((grant.principal(), grant.function()), (&iam, denial.function()));
+        assert_eq!((iam.account(), grant.function().account()), (OWN_ACCOUNT, OWN_ACCOUNT));
+    }
+}
