@@ -133,7 +133,8 @@ enum Field {
 impl Reading {
     fn unpack(&mut self, packed: &[u8]) -> serde_json::Result<()> {
         let unpacked = Limited { inner: MultiGzDecoder::new(packed), left: MAX_UNPACKED_BYTES };
-        let mut json = serde_json::Deserializer::from_reader(BufReader::new(unpacked));
+        let text = Utf8 { inner: unpacked, incomplete: Vec::new() };
+        let mut json = serde_json::Deserializer::from_reader(BufReader::new(text));
         DeserializeSeed::deserialize(Document(self), &mut json)?;
         // To the end, where the checksum is.
         json.end()
@@ -351,6 +352,45 @@ impl<R: Read> Read for Limited<R> {
     }
 }
 
+/// A reader with a question mark in the place of each byte that is no UTF-8, so that it costs one character of one line, and
+/// not the rest of the batch.
+struct Utf8<R> {
+    inner: R,
+    /// The first bytes of a character whose others have not been read yet.
+    incomplete: Vec<u8>,
+}
+
+impl<R: Read> Read for Utf8<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
+        let before = self.incomplete.len();
+        let Some((start, rest)) = buffer.split_at_mut_checked(before) else {
+            return Err(IoError::other("a character has no room"));
+        };
+        start.copy_from_slice(&self.incomplete);
+        self.incomplete.clear();
+        let length = self.inner.read(rest)?;
+        let mut text = buffer.get_mut(..before + length).unwrap_or_default();
+        let mut left = 0;
+        while let Err(error) = std::str::from_utf8(text) {
+            let (valid, bad) = (error.valid_up_to(), error.error_len());
+            if bad.is_none() && length > 0 {
+                self.incomplete = text.get(valid..).unwrap_or_default().to_vec();
+                left = self.incomplete.len();
+                break;
+            }
+            let (_, bytes) = text.split_at_mut(valid);
+            let (bytes, behind) = bytes.split_at_mut(bad.unwrap_or(bytes.len()));
+            bytes.fill(b'?');
+            text = behind;
+        }
+        match before + length - left {
+            // Nothing is what the end would be.
+            0 if length > 0 => self.read(buffer),
+            read => Ok(read),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,6 +443,35 @@ mod tests {
             time: Some("2026-09-14T23:18:49.25Z".to_owned()),
             message: message.map(str::to_owned),
         }
+    }
+
+    #[test]
+    fn what_is_no_utf_8_costs_one_character() {
+        let json =
+            batch_of(json!([entry("bad: @"), entry(DENIAL), entry("\u{20ac}\u{1f600} not authorized")]));
+        let (before, behind) =
+            json.to_string().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        for bad in [&b"\xff"[..], b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\x80\x80"] {
+            let batch = read_packed(&gzip(&[before.as_bytes(), bad, behind.as_bytes()].concat()));
+            assert_eq!((batch.events.len(), batch.unread), (3, None), "{bad:?}");
+            assert_eq!(batch.events[1].message.as_deref(), Some(DENIAL));
+            assert_eq!(batch.events[2].message.as_deref(), Some("\u{20ac}\u{1f600} not authorized"));
+        }
+        // A reader that gives one byte at a time, and one that ends inside a character.
+        struct Slow<'a>(&'a [u8]);
+        impl Read for Slow<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
+                let length = buffer.len().min(1);
+                self.0.read(&mut buffer[..length])
+            }
+        }
+        let whole = |bytes: &[u8]| {
+            let mut text = String::new();
+            let mut reader = BufReader::new(Utf8 { inner: Slow(bytes), incomplete: Vec::new() });
+            reader.read_to_string(&mut text).map(|_| text).unwrap()
+        };
+        assert_eq!(whole("a\u{20ac}\u{1f600}b".as_bytes()), "a\u{20ac}\u{1f600}b");
+        assert_eq!(whole(b"a\xe2\x82b\xf0\x9f"), "a??b??");
     }
 
     #[test]

@@ -7,7 +7,9 @@ use crate::grant::Granted;
 use crate::inline_policies::Usage;
 use crate::message::{Cause, DenialKind, DeniedBy};
 use crate::outcome::{Outcome, OutcomeKind, Verdict};
+use crate::principal::RoleSession;
 use crate::refusal::Reason;
+use crate::source::Source;
 
 /// How many characters two more functions take at least; less room than that is told.
 const LITTLE_ROOM: usize = 400;
@@ -68,7 +70,18 @@ fn room(usage: Option<Usage>) -> Option<String> {
 }
 
 fn refused_steps(reason: Reason, facts: &Facts) -> &'static [&'static str] {
+    let is_text = facts.source.is_some_and(|source| source != Source::Cloudtrail);
     match reason {
+        Reason::NotAllowlisted if is_session(facts) => &[
+            "If the role shall invoke the function, its owner adds a rule with the role's own ARN, path included (aws iam \
+             get-role tells it), and this function to the allowlist, and the way on which this came in to the rule's sources.",
+            "If not, find out who wrote this: a text proves nothing.",
+        ],
+        Reason::NotAllowlisted if is_text => &[
+            "If the caller shall invoke the function, its owner adds a rule with this principal and this function to the \
+             allowlist, or the way on which this came in to the sources of the rule that is there.",
+            "If not, find out who wrote this: a text proves nothing.",
+        ],
         Reason::NotAllowlisted => &[
             "If the caller shall invoke the function, its owner adds a rule with this principal and this function to the \
              allowlist; the next denial is granted then.",
@@ -94,6 +107,11 @@ fn refused_steps(reason: Reason, facts: &Facts) -> &'static [&'static str] {
         Reason::OwnRole => {
             &["The remediator never widens its own role. Find out why it invoked a function at all."]
         }
+        Reason::ContradictoryEvent if is_text => &[
+            "A text is refused that holds several denials, names somebody whom IAM knows otherwise, or comes from another \
+             account than it speaks of. If you gave it by hand, give one message at a time.",
+            "If not, find out who wrote it: whoever may publish such events, or write to the log.",
+        ],
         Reason::ContradictoryEvent => &[
             "CloudTrail does not write such records. Find out who sent this event to the function: whoever may invoke it, \
              or put events on its bus.",
@@ -112,6 +130,11 @@ fn refused_steps(reason: Reason, facts: &Facts) -> &'static [&'static str] {
         Reason::NoSuchPrincipal => &["Nothing, if it was deleted on purpose. The allowlist still names it."],
         Reason::NotADeniedInvoke | Reason::OtherAction => &["Nothing."],
     }
+}
+
+/// Whether the caller is only known by a session of its role.
+fn is_session(facts: &Facts) -> bool {
+    facts.principal.as_deref().is_some_and(|principal| RoleSession::parse(principal).is_some())
 }
 
 const CURES_NOTHING: &str = "An identity-based policy would widen access and cure nothing.";

@@ -27,19 +27,24 @@ pub fn find(text: &str) -> Vec<String> {
         let words: Vec<&str> = lines.iter().map(|line| line.words.as_str()).collect();
         words.join(end)
     });
-    let begins: Vec<usize> = flat
-        .match_indices(message::SENTENCE)
-        .take(MAX_SENTENCES)
-        .map(|(place, _)| beginning(&lined, &flat, place))
+    let mut after = 0;
+    let places = flat.match_indices(message::SENTENCE).take(MAX_SENTENCES);
+    let begins: Vec<usize> = places
+        .map(|(place, words)| {
+            let begin = beginning(&lined, &flat, after, place);
+            after = place + words.len();
+            begin
+        })
         .collect();
     let ends = begins.iter().skip(1).copied().chain([flat.len()]);
     let spans = begins.iter().copied().zip(ends);
     let found = spans.filter_map(|(begin, end)| {
-        let span = flat.get(begin..end)?;
-        if let Some(cut) = CUT_MARKS.iter().filter_map(|mark| span.find(mark)).min() {
-            return Some(format!("{}...", span.get(..cut)?.trim()));
+        let denied = begin + flat.get(begin..end)?.find(message::SENTENCE)?;
+        let rest = flat.get(denied..end)?;
+        if let Some(cut) = CUT_MARKS.iter().filter_map(|mark| rest.find(mark)).min() {
+            return Some(format!("{}...", flat.get(begin..denied + cut)?.trim()));
         }
-        let known = begin + known_words(span);
+        let known = denied + known_words(rest);
         let end = ending(&lined, &lines, known, end);
         Some(flat.get(begin..end)?.trim().to_owned())
     });
@@ -99,9 +104,9 @@ fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// Where the sentence begins whose words of denial stand at `place`: with its `User:`, or, where a service is denied, with
-/// its line.
-fn beginning(lined: &str, flat: &str, place: usize) -> usize {
-    let mut near = place.saturating_sub(LONGEST_SUBJECT);
+/// its line, but not before `after`.
+fn beginning(lined: &str, flat: &str, after: usize, place: usize) -> usize {
+    let mut near = place.saturating_sub(LONGEST_SUBJECT).max(after);
     while !flat.is_char_boundary(near) {
         near += 1;
     }
@@ -131,7 +136,7 @@ fn goes_on(lined: &str, lines: &[Line], known: usize) -> bool {
         && next.is_some_and(|line| !line.is_indented && line.words.as_bytes().first().is_some_and(is_name))
 }
 
-/// Where the words end that a sentence is known to have.
+/// Where the words end that a sentence is known to have, of which `text` is what it denies and why.
 fn known_words(text: &str) -> usize {
     let behind = |words: &str| text.find(words).map(|place| place + words.len());
     let word_behind = |words: &str| {
