@@ -4,9 +4,10 @@ import re
 import xml.etree.ElementTree as xml
 
 import pytest
+from test_reporting import run
 
 from docs.draw import DRAWING, SOURCE, digest, draw
-from local.aws import ROOT
+from local.aws import REGION, ROOT
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 REPORTING = (ROOT / "docs/reporting.md").read_text()
@@ -92,7 +93,7 @@ def test_each_target_has_a_line():
 
 @pytest.mark.parametrize("page", [OPERATIONS, REPORTING], ids=["operations", "reporting"])
 def test_links_lead_somewhere(page):
-    pages = {"": page, "operations.md": OPERATIONS, "reporting.md": REPORTING}
+    pages = {"": page, "operations.md": OPERATIONS, "reporting.md": REPORTING, "../SECURITY.md": (ROOT / "SECURITY.md").read_text()}
     found = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", page)
     assert len(found) >= 4
     for target, anchor in found:
@@ -129,3 +130,29 @@ def test_the_page_names_what_the_template_has(template):
 def test_every_switch_for_a_way_has_a_line(template):
     told = table("More ways in")
     assert set(told) == {"ReportSource", "DeniedInvokeLogGroup"} <= set(template["Parameters"])
+
+
+def test_what_runs_out_when_is_told_of_all_principals(account):
+    def statement(end, name):
+        arn = f"arn:aws:lambda:us-east-1:281502313273:function:{name}"
+        condition = {"Condition": {"DateLessThan": {"aws:CurrentTime": end}}} if end else {}
+        return {"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": [arn, f"{arn}:*"], **condition}
+
+    def put(principal, *statements):
+        account.put_policy(principal, {"Version": "2012-10-17", "Statement": list(statements)})
+
+    by_hand = {"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::clips"}
+    put("user/remotion_user", statement(None, "clip"), statement("2026-12-25T00:00:00Z", "render"), by_hand)
+    put("role/render-worker", statement("2026-11-30T00:00:00Z", "clip"))
+    account.put_policy("user/remotion_user_eu", {"Version": "2012-10-17", "Statement": statement("2026-12-01T00:00:00Z", "clip")})
+    [text] = re.findall(r"^```sh\n# what runs out when\n(.*?)^```", OPERATIONS, re.M | re.S)
+    names = {"AWS_ENDPOINT_URL": account.endpoint, "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    done = run(text, {**names, "LC_ALL": "C"})
+    assert done.returncode == 0, done.stderr
+    told = [(line.split()[0], line.split()[1].split("/")[-1], line.split(":")[-1]) for line in done.stdout.splitlines()]
+    assert told == [
+        ("-", "remotion_user", "clip"),
+        ("2026-11-30T00:00:00Z", "render-worker", "clip"),
+        ("2026-12-01T00:00:00Z", "remotion_user_eu", "clip"),
+        ("2026-12-25T00:00:00Z", "remotion_user", "render"),
+    ]
