@@ -1,4 +1,5 @@
-"""What docs/reporting.md gives to people: its Python client and its commands, run, and what comes of them looked at."""
+"""What docs/reporting.md gives to people: its Python client and its commands, run, and what comes of them looked at. And README's
+way to give an error to the function."""
 
 import importlib.util
 import json
@@ -155,6 +156,16 @@ def test_a_pasted_error_comes_to_the_function_as_it_is(name, service, environmen
     [(function, payload)] = service.invoked
     assert function == "remediator-Function"
     assert json.loads(payload)["errorMessage"].strip() == PASTED.strip()
+    assert '{"outcome": "granted"}' in done.stdout
+
+
+@pytest.mark.parametrize("text", [PASTED, DENIED, "“no denial” \t\\"])
+def test_what_the_readme_copies_comes_to_the_function_as_it_is(text, service, environment):
+    [command] = re.findall(r"^\$ pbpaste \| (jq .*)$", (ROOT / "README.md").read_text(), re.M)
+    service.instead = lambda payload: (200, [], b'{"outcome": "granted"}')
+    done = run('printf %s "$COPIED" | ' + command.replace("NAME", "remediator-Function"), environment, COPIED=text)
+    assert done.returncode == 0, done.stderr
+    assert [(function, json.loads(payload)) for function, payload in service.invoked] == [("remediator-Function", text)]
     assert '{"outcome": "granted"}' in done.stdout
 
 
