@@ -1,8 +1,8 @@
 //! The commands that take one grant back: one of the `remediator` tool, and those for a shell with the AWS CLI and Python 3,
 //! such as AWS CloudShell.
 //!
-//! The latter take out what the grant added and leave every other statement and function as it is at that time, which may be much
-//! later, but for leases of ours that have run out by then; the policy is deleted only when nothing is left in it. Before
+//! The latter take out what the grant added, and the function from grants that run out, and leave every other statement and
+//! function as it is at that time, which may be much later; the policy is deleted only when nothing is left in it. Before
 //! anything is written the policy is read once more, and if it has changed meanwhile nothing happens. All that goes into the
 //! commands was checked to be free of anything that a shell or Python would take for its own.
 
@@ -38,31 +38,30 @@ pub fn commands(principal: &Principal, function: &FunctionArn, added: &[String])
         (format!("{POLICY_NAME}.json"), format!("{POLICY_NAME}.new"), format!("{POLICY_NAME}.now"));
     let get = format!("aws iam get-{kind}-policy {of} --query PolicyDocument --output json");
     let pair = function.resource_pair();
-    let added = if added == pair { "pair".to_owned() } else { json!(added).to_string() };
-    // As `policy` tells what is ours. Times of one form are in order as texts are.
+    // What was added to a grant for good; of one that runs out it is always the pair.
+    let gone = match added == pair {
+        true => json!(pair).to_string(),
+        false => format!("({} if \"Condition\" in s else {})", json!(pair), json!(added)),
+    };
+    // Nearly as `policy` tells what is ours. It is part of every notice of a grant, several times, hence short.
     let take_out = [
-        "import json, re, time".to_owned(),
+        "import json".to_owned(),
         format!("p = json.load(open(\"{file}\"))"),
         "many = lambda x: x if isinstance(x, list) else [x]".to_owned(),
-        format!("pair = {}", json!(pair)),
-        format!("added = {added}"),
+        "time = lambda c: c.get(\"DateLessThan\", {}).get(\"aws:CurrentTime\")".to_owned(),
+        "ends = lambda s: s[\"Condition\"] == {\"DateLessThan\": {\"aws:CurrentTime\": time(s[\"Condition\"])}} and \
+         len(str(time(s[\"Condition\"]))) == 20 and pairs(many(s[\"Resource\"]))"
+            .to_owned(),
+        "pairs = lambda r: set(r) == {f + e for f in r if f[-1:] != \"*\" for e in (\"\", \":*\")}".to_owned(),
         format!(
-            "is_allow = lambda s, *more: s.get(\"Effect\") == \"Allow\" and many(s.get(\"Action\")) == [\"{ACTION}\"] and \
-             set(s) - {{\"Sid\"}} == {{\"Effect\", \"Action\", \"Resource\", *more}}"
+            "ours = lambda s: s.get(\"Effect\") == \"Allow\" and many(s.get(\"Action\")) == [\"{ACTION}\"] and \
+             set(s) <= {{\"Sid\", \"Effect\", \"Action\", \"Resource\", \"Condition\"}} and \
+             (\"Condition\" not in s or ends(s))"
         ),
-        "until = lambda s: s[\"Condition\"].get(\"DateLessThan\", {}).get(\"aws:CurrentTime\")".to_owned(),
-        "is_time = lambda t: re.fullmatch(\"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z\", str(t))".to_owned(),
-        "is_fn = lambda r: re.fullmatch(\"arn:aws[a-z0-9-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+\", r)"
-            .to_owned(),
-        "is_pairs = lambda r: set(r) == {f + end for f in r if is_fn(f) for end in (\"\", \":*\")} > set()".to_owned(),
-        "is_lease = lambda s: is_allow(s, \"Condition\") and is_time(until(s)) and \
-         s[\"Condition\"] == {\"DateLessThan\": {\"aws:CurrentTime\": until(s)}} and is_pairs(many(s[\"Resource\"]))"
-            .to_owned(),
-        "without = lambda s, gone: dict(s, Resource=[r for r in many(s[\"Resource\"]) if r not in gone])".to_owned(),
-        "now = time.strftime(\"%Y-%m-%dT%H:%M:%SZ\", time.gmtime())".to_owned(),
-        "s = [without(x, added) if is_allow(x) else without(x, pair if until(x) > now else x[\"Resource\"]) if is_lease(x) else x \
-         for x in many(p[\"Statement\"])]"
-            .to_owned(),
+        format!(
+            "s = [dict(s, Resource=[r for r in many(s[\"Resource\"]) if r not in {gone}]) if ours(s) else s \
+             for s in many(p[\"Statement\"])]"
+        ),
         "s = [x for x in s if x.get(\"Resource\", True)]".to_owned(),
         format!(
             "open(\"{new}\", \"w\").write(json.dumps(dict(p, Statement=s)) if s else \"{NOTHING_LEFT}\")"
