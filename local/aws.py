@@ -30,8 +30,11 @@ PRINCIPALS = [
     ("user", "/media/eu/", "remotion_user_eu"),
     ("user", "/", "analytics"),
     ("user", "/", "stranger"),
+    ("user", "/", "shop-batch"),
     ("role", "/", "render-worker"),
+    ("role", "/", "render-farm"),
     ("role", "/service/render/", "render-stitcher"),
+    ("role", "/shop/", "checkout"),
     ("role", "/", "intern"),
     ("role", "/", "lambda-invoke-remediator"),
 ]

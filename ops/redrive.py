@@ -2,15 +2,16 @@
 
     python -m ops.redrive --stack STACK [--max 100] [--yes]
 
-A message is deleted only when the function has answered with an outcome, since what is deleted is gone. Everything else
-stays, is named, and does not stop the rest: an error reply, a body that holds no event, an event of another account, and an
-outcome of dry-run, which writes nothing.
+A message is deleted only when the function has answered with an outcome, or with one for each line of a log, since what is
+deleted is gone. Everything else stays, is named, and does not stop the rest: an error reply, a body that holds no event, an
+event of another account, and an outcome of dry-run, which writes nothing.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections import Counter
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,22 +30,29 @@ SET_ASIDE_SECONDS = 900
 THROTTLED_PAUSES = [2, 4, 8, 16]
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 PAYLOAD_BYTES = 6_291_456
+# Of a batch, which can have thousands of lines; the counts are of all.
+SHOWN_LINES = 20
 
 
 class Stays(Exception):
     """Why a message was not deleted."""
 
 
+def is_batch(event):
+    """Whether it is lines of a log, so that the function answers with a list."""
+    lines = event.get("awslogs") if isinstance(event, dict) else None
+    return isinstance(lines, dict) and isinstance(lines.get("data"), str)
+
+
 def names_no_account(event):
     """Whether it came in by hand, as a text, or as lines of a log: only an event of EventBridge names its account."""
     if not isinstance(event, dict):
         return isinstance(event, str)
-    lines = event.get("awslogs")
-    return isinstance(event.get("errorMessage"), str) or isinstance(lines, dict) and isinstance(lines.get("data"), str)
+    return isinstance(event.get("errorMessage"), str) or is_batch(event)
 
 
 def event_of(queue, body, account, function):
-    """The event in a message, as bytes to invoke the function with."""
+    """The event in a message, as bytes to invoke the function with, and whether it is a batch."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -65,14 +73,14 @@ def event_of(queue, body, account, function):
             raise Stays("its event cannot be written as JSON again") from None
         if names_no_account(event):
             # The function that it was written for is of this account.
-            return within_the_limit(payload)
+            return within_the_limit(payload), is_batch(event)
     else:
         event, payload = content, body.encode()
     if not isinstance(event, dict) or not isinstance(event.get("detail"), dict):
         raise Stays("it holds no event with a detail, or was cut off")
     if event.get("account") != account:
         raise Stays(f"its event is of account {event.get('account')}, not of {account}")
-    return within_the_limit(payload)
+    return within_the_limit(payload), is_batch(event)
 
 
 def within_the_limit(payload):
@@ -82,7 +90,7 @@ def within_the_limit(payload):
 
 
 def invoke(client, function, payload):
-    """The function's outcome."""
+    """What the function answered, which is no error."""
     for pause in [*THROTTLED_PAUSES, None]:
         try:
             answer = client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
@@ -93,17 +101,41 @@ def invoke(client, function, payload):
             time.sleep(pause)
     try:
         reply = json.loads(answer["Payload"].read())
-    except ValueError:
+    except (ValueError, RecursionError):
         reply = None
-    if not isinstance(reply, dict):
-        raise Stays("the function's reply is not one of the remediator's")
     if answer.get("FunctionError"):
-        raise Stays(f"the function failed: {reply.get('errorType')}: {reply.get('errorMessage')}")
-    if not isinstance(reply.get("outcome"), str):
-        raise Stays("the function's reply is no outcome")
-    if reply["outcome"] == "would_grant":
-        raise Stays("the function is in dry-run and wrote nothing; Mode=enforce would grant it")
+        told = reply if isinstance(reply, dict) else {}
+        raise Stays(f"the function failed: {told.get('errorType')}: {told.get('errorMessage')}")
     return reply
+
+
+def outcomes_of(reply, is_batch):
+    """The outcomes in a reply that settles the message. Only that to a batch is a list, and may be an empty one."""
+    outcomes = reply if is_batch and isinstance(reply, list) else [reply]
+    if not all(isinstance(outcome, dict) and isinstance(outcome.get("outcome"), str) for outcome in outcomes):
+        raise Stays("the function's reply is no outcome")
+    waiting = sum(outcome["outcome"] == "would_grant" for outcome in outcomes)
+    if waiting:
+        what = f"{waiting} of {len(outcomes)} lines" if isinstance(reply, list) else "it"
+        raise Stays(f"the function is in dry-run and wrote nothing; Mode=enforce would grant {what}")
+    return outcomes
+
+
+def line_of(outcome):
+    parts = [outcome["outcome"], outcome.get("reason") or "-", short(outcome.get("principal")), short(outcome.get("function"))]
+    return printable("  ".join(parts))
+
+
+def lines_of(outcomes):
+    """What became of a batch: how many ended how, and the lines of the log that were about a denied invoke, each once."""
+    kinds = Counter(outcome["outcome"] for outcome in outcomes)
+    found = f": {', '.join(f'{count} {printable(kind)}' for kind, count in kinds.items())}" if kinds else ""
+    yield f"{len(outcomes)} lines{found}"
+    lines = Counter(line_of(outcome) for outcome in outcomes if outcome["outcome"] != "ignored")
+    for line, count in list(lines.items())[:SHOWN_LINES]:
+        yield f"  {line}{f'  ({count} times)' if count > 1 else ''}"
+    if len(lines) > SHOWN_LINES:
+        yield f"  and {len(lines) - SHOWN_LINES} others, see `make logs`"
 
 
 class Redrive:
@@ -153,14 +185,15 @@ class Redrive:
         name = f"{queue} {message['MessageId']}"
         self.staying[url, message["MessageId"]] = message["ReceiptHandle"]
         try:
-            payload = event_of(queue, message["Body"], self.stack.account, self.name)
+            payload, is_batch = event_of(queue, message["Body"], self.stack.account, self.name)
             reply = invoke(self.function, self.name, payload)
+            outcomes = outcomes_of(reply, is_batch)
         except Stays as error:
             print(f"{name}  stays: {printable(error)}", flush=True)
             self.set_aside(url, message)
             return
-        parts = [reply["outcome"], reply.get("reason") or "-", short(reply.get("principal")), short(reply.get("function"))]
-        print(f"{name}  {printable('  '.join(parts))}", flush=True)
+        first, *rest = lines_of(outcomes) if isinstance(reply, list) else [line_of(reply)]
+        print("\n".join([f"{name}  {first}", *rest]), flush=True)
         del self.staying[url, message["MessageId"]]
         self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         self.done += 1

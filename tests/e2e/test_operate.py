@@ -11,11 +11,13 @@ import uuid
 
 import front as fronts
 import pytest
+from log_batch import batch
 from test_stack import Created
 
 from conftest import CLI
 from local.aws import ACCOUNT, REGION, ROOT
 from local.process import running
+from local.proxy import DROP, Fault
 
 STACK = "lambda-invoke-remediator"
 PARAMETER = "/remediator/allowlist"
@@ -537,6 +539,84 @@ def test_what_came_in_by_another_way_is_given_on(make, queue, outputs, front):
     assert sorted(given, key=str) == sorted([report, report, *texts], key=str)
 
 
+def denied(principal="user/shop-batch", function="price-quote"):
+    return (
+        f"[ERROR] User: arn:aws:iam::{ACCOUNT}:{principal} is not authorized to perform: lambda:InvokeFunction on resource: "
+        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function} because no identity-based policy allows the "
+        "lambda:InvokeFunction action"
+    )
+
+
+LOG = batch("started", denied(), denied(), denied(), denied("user/stranger"), "ended")
+
+
+def test_lines_of_a_log_are_told_together(make, queue, outputs, front, with_function, account):
+    names = [queue.send("FailedInvocations", failed(payload, outputs)) for payload in (LOG, batch(), event("log-control-message"))]
+    done = make("redrive", "YES=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        f"{names[0]}  6 lines: 2 ignored, 1 granted, 2 already_granted, 1 refused\n"
+        "  granted  -  user/shop-batch  price-quote\n"
+        "  already_granted  -  user/shop-batch  price-quote  (2 times)\n"
+        "  refused  not_allowlisted  user/stranger  price-quote\n"
+    ) in done.stdout
+    for name in names[1:]:
+        assert f"{name}  0 lines\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == "3 done and deleted, 0 stay."
+    assert queue.visible("FailedInvocations") == 0
+    assert account.policy("user/shop-batch") is not None
+
+
+def test_a_storm_in_a_log_does_not_fill_the_terminal(make, queue, outputs, front, with_function):
+    storm = batch(*[denied(f"user/stranger-{index % 25}") for index in range(100)])
+    queue.send("FailedInvocations", failed(storm, outputs))
+    done = make("redrive", "YES=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "  100 lines: 100 refused\n  refused  not_allowlisted  user/stranger-0  price-quote  (4 times)\n" in done.stdout
+    assert "  refused  not_allowlisted  user/stranger-19  price-quote  (4 times)\n  and 5 others" in done.stdout
+    assert len(done.stdout.splitlines()) < 30
+
+
+def test_a_log_of_which_one_line_fails_stays_until_all_are_done(make, queue, outputs, front, start, calls, account):
+    name = queue.send("FailedInvocations", failed(LOG, outputs))
+    calls.fault = lambda action, count: Fault(DROP) if action == "iam:GetUser" else None
+    try:
+        with start(NOTICE_INTERVAL="0") as front.function:
+            done = make("redrive", "YES=1")
+            assert done.returncode != 0
+            assert f"{name}  stays: the function failed: IamCallFailed: 3 of 6 lines failed, the first since " in done.stdout
+            assert queue.visible("FailedInvocations") == 1
+            calls.fault = lambda action, count: None
+            assert make("redrive", "YES=1").returncode == 0
+    finally:
+        calls.fault = lambda action, count: None
+    assert queue.visible("FailedInvocations") == 0
+    assert account.policy("user/shop-batch") is not None
+
+
+def test_dry_run_uses_up_no_line(make, queue, outputs, front, start, account):
+    name = queue.send("FailedInvocations", failed(LOG, outputs))
+    with start(MODE="dry-run") as front.function:
+        done = make("redrive", "YES=1")
+    assert done.returncode != 0
+    assert f"{name}  stays: the function is in dry-run and wrote nothing; Mode=enforce would grant 3 of 6 lines" in done.stdout
+    assert queue.visible("FailedInvocations") == 1
+    assert account.policy("user/shop-batch") is None
+
+
+OUTCOME = {"outcome": "granted"}
+NO_OUTCOMES = [[OUTCOME, None], [None, OUTCOME], [OUTCOME, {}], [OUTCOME, {"outcome": 1}], [[OUTCOME]], ["granted"], {"0": OUTCOME}, None]
+
+
+@pytest.mark.parametrize("reply", NO_OUTCOMES, ids=json.dumps)
+def test_a_log_without_an_outcome_for_each_line_stays(make, queue, outputs, front, reply):
+    queue.send("FailedInvocations", failed(LOG, outputs))
+    front.instead = lambda payload: (200, [], json.dumps(reply).encode())
+    done = make("redrive", "YES=1")
+    assert done.returncode != 0 and "stays: the function's reply is no outcome" in done.stdout
+    assert queue.visible("FailedInvocations") == 1
+
+
 def test_no_more_than_max_are_taken(make, queue, front, with_function):
     for _ in range(3):
         queue.send("UndeliveredEvents", event("not-allowlisted"))
@@ -568,7 +648,7 @@ def test_dry_run_uses_nothing_up(make, queue, front, start):
     assert queue.visible("UndeliveredEvents") == 1
 
 
-@pytest.mark.parametrize("reply", [b"null", b"{}", b'"granted"', b"", b'{"outcome": null}'])
+@pytest.mark.parametrize("reply", [b"null", b"{}", b'"granted"', b"", b'{"outcome": null}', b"[]", b'[{"outcome": "granted"}]', b"[" * 100_000], ids=len)
 def test_a_reply_that_is_no_outcome_deletes_nothing(make, queue, front, reply):
     """Such as that of a function that is another one."""
     queue.send("UndeliveredEvents", event())

@@ -1,0 +1,29 @@
+"""What a subscription of CloudWatch Logs sends: lines of a log, packed.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-cloudwatchlogs.html
+"""
+
+import base64
+import gzip
+import json
+
+from local.aws import ACCOUNT
+
+# 2026-09-14T23:18:49Z, in milliseconds.
+LOGGED = 1_789_427_929_000
+
+
+def packed(content, **fields):
+    """The payload with these bytes, or this value as JSON, in it."""
+    content = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return {"awslogs": {"data": base64.b64encode(gzip.compress(content)).decode()}, **fields}
+
+
+def batch(*messages, owner=ACCOUNT):
+    """The payload of these lines, whose ids are `line-0` and so on. One that is no text stands as it is for a log event."""
+    events = [
+        {"id": f"line-{index}", "timestamp": LOGGED + index, "message": message} if isinstance(message, str) else message
+        for index, message in enumerate(messages)
+    ]
+    content = {"messageType": "DATA_MESSAGE", "owner": owner, "logGroup": "/shop", "logStream": "1"}
+    return packed({**content, "subscriptionFilters": ["denials"], "logEvents": events})
