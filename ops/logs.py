@@ -15,7 +15,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 # CloudWatch Logs leaves the rest out: what the runtime itself writes about each invocation.
 PATTERN = '{ ($.message = "outcome") || ($.level = "ERROR") || ($.record.status = "timeout") || ($.record.status = "failure") }'
 # The runtime logs an error once more, in Rust's own notation.
-REPEATED = re.compile(r"(AllowlistUnreadable|Grant|NoticeNotSent|OwnAccountUnknown|OutOfTime)\(")
+REPEATED = re.compile(r"(AllowlistUnreadable|Grant|NoticeNotSent|OwnAccountUnknown|OutOfTime)\(|Lines \{")
 POLL_SECONDS = 2
 # Lines of several environments come late, and out of order.
 OVERLAP_MILLIS = 60_000

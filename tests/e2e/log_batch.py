@@ -13,10 +13,9 @@ from local.aws import ACCOUNT
 LOGGED = 1_789_427_929_000
 
 
-def packed(content, **fields):
-    """The payload with these bytes, or this value as JSON, in it."""
-    content = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return {"awslogs": {"data": base64.b64encode(gzip.compress(content)).decode()}, **fields}
+def payload(archive):
+    """The payload with this archive in it."""
+    return {"awslogs": {"data": base64.b64encode(archive).decode()}}
 
 
 def batch(*messages, owner=ACCOUNT):
@@ -26,4 +25,5 @@ def batch(*messages, owner=ACCOUNT):
         for index, message in enumerate(messages)
     ]
     content = {"messageType": "DATA_MESSAGE", "owner": owner, "logGroup": "/shop", "logStream": "1"}
-    return packed({**content, "subscriptionFilters": ["denials"], "logEvents": events})
+    content |= {"subscriptionFilters": ["denials"], "logEvents": events}
+    return payload(gzip.compress(json.dumps(content).encode()))
