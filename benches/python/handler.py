@@ -57,6 +57,7 @@ def handler(event, context):
         "policyName": POLICY_NAME,
         "account": event.get("account"),
         "region": event.get("region"),
+        "source": "cloudtrail",
         "eventId": detail.get("eventID"),
         "eventTime": detail.get("eventTime"),
         "summary": "Nothing to do: it is not a denied invoke.",

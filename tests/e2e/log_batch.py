@@ -1,4 +1,4 @@
-"""What a subscription of CloudWatch Logs sends: lines of a log, packed.
+"""What a subscription of CloudWatch Logs sends, lines of a log, packed; and what the function answers.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-cloudwatchlogs.html
 """
@@ -27,3 +27,8 @@ def batch(*messages, owner=ACCOUNT):
     content = {"messageType": "DATA_MESSAGE", "owner": owner, "logGroup": "/shop", "logStream": "1"}
     content |= {"subscriptionFilters": ["denials"], "logEvents": events}
     return payload(gzip.compress(json.dumps(content).encode()))
+
+
+def each(reply):
+    """The outcomes in a reply: one for each line of a batch, or the one of an event."""
+    return reply if isinstance(reply, list) else [reply]

@@ -12,14 +12,17 @@ import pytest
 from local.aws import POLICY_NAME, ROOT
 from local.runtime_api import FUNCTION_ARN
 
-EVENTS = sorted((ROOT / "events").glob("*.json"))
+# Each ends in one outcome. What becomes of a log's lines is looked at in test_texts.py.
+EVENTS = sorted(path for path in (ROOT / "events").glob("*.json") if not path.stem.startswith("log-"))
 FUNCTION = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter"
-FIRST_POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": [FUNCTION, f"{FUNCTION}:*"]},
-    ],
-}
+
+
+def first_policy(function):
+    statement = {"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": [function, f"{function}:*"]}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+FIRST_POLICY = first_policy(FUNCTION)
 
 
 def event(name):
@@ -42,16 +45,22 @@ def test_every_event(path, function, account, calls):
     assert reply.body == expected(path)
     notices = account.notices()
     if reply.body["outcome"] == "granted":
-        assert account.policy(principal_of(reply.body)) == FIRST_POLICY
+        policy = first_policy(reply.body["function"])
+        assert account.policy(principal_of(reply.body)) == policy
         kind = reply.body["principal"].split(":")[-1].split("/")[0].title()
+        made = list(calls.calls)
+        if reply.body["source"] != "cloudtrail":
+            # Whom a text names, IAM has to say.
+            identify, _ = made.pop(0)
+            assert identify == f"iam:Get{kind}"
         # That there is no policy, the list has to confirm.
-        get, confirm, put, *watching, publish = calls.actions()
+        get, confirm, put, *watching, publish = [action for action, _ in made]
         assert (get, confirm) == (f"iam:Get{kind}Policy", f"iam:List{kind}Policies")
         assert (put, publish) == (f"iam:Put{kind}Policy", "sns:Publish")
         assert set(watching) == {f"iam:Get{kind}Policy", f"iam:List{kind}Policies"}
-        _, put = calls.calls[2]
+        _, put = made[2]
         assert (put[f"{kind}Name"], put["PolicyName"]) == (principal_of(reply.body).split("/")[1], POLICY_NAME)
-        assert json.loads(put["PolicyDocument"]) == FIRST_POLICY
+        assert json.loads(put["PolicyDocument"]) == policy
     elif reply.body["outcome"] == "refused":
         assert calls.actions() == ["sns:Publish"]
     else:
@@ -65,7 +74,7 @@ def test_every_event(path, function, account, calls):
         assert message == reply.body
         assert len(notice["Subject"]) < 100 and notice["Subject"].isascii() and notice["Subject"].isprintable()
         attributes = {name: value["Value"] for name, value in notice["MessageAttributes"].items()}
-        names = ["outcome", "reason", "account", "region"]
+        names = ["outcome", "reason", "account", "region", "source"]
         assert attributes == {name: reply.body[name] for name in names if reply.body[name] is not None}
     line = function.outcome_lines()[-1]
     assert {name: line[name] for name in reply.body} == reply.body

@@ -9,6 +9,7 @@ import re
 
 import pytest
 from cloudformation import Stack
+from denied import denied, session, user
 from judge import Call, allowed, judge
 
 from local.aws import ACCOUNT, OWN_ROLE_ARN, PRINCIPALS, REGION, ROOT, allowlist
@@ -36,8 +37,6 @@ BY_LAMBDA = [
     Call("logs:PutLogEvents", f"{LOG_GROUP}:log-stream:2026/09/14/[$LATEST]0123456789abcdef"),
     Call("sqs:SendMessage", QUEUE),
 ]
-# Made for a text that names a caller: whoever it is, IAM has to say. The template may be ahead of the code that asks.
-BY_NAME = [Call("iam:GetUser", USER), Call("iam:GetRole", ROLE)]
 
 
 def iam_arn(rest):
@@ -94,12 +93,16 @@ def made(start, account, calls):
     account.ssm.put_parameter(Name=PARAMETER, Value=allowlist(), Type="String", Overwrite=True)
     gone = json.loads(json.dumps(event("role")).replace("render-worker", "render-gone"))
     refused = ["not-allowlisted", "notify-only", "explicit-service-control-policy", "own-role", "root", "malformed-event"]
+    callers = [user("media/eu/remotion_user_eu"), session("render-worker"), session("render-stitcher")]
+    named = [{"errorMessage": denied(caller, "ffmpeg-clip-cutter")} for caller in callers]
     runs = [
         ({"MODE": "dry-run"}, ["user", "role"], {"would_grant"}),
         ({}, ["user", "user-with-path", "role", "role-with-path"], {"granted"}),
         # Another environment, which does not remember the grants.
         ({}, ["user", "user-with-path", "role", "role-with-path"], {"already_granted"}),
         ({}, [*refused, gone], {"refused", "ignored"}),
+        # Whoever is named by a text, of a role without its path, IAM has to say.
+        ({}, ["pasted-text", *named], {"already_granted"}),
     ]
     for variables, events, outcomes in runs:
         with start(ALLOWLIST=f"ssm:{PARAMETER}", NOTICE_INTERVAL="0", **variables) as function:
@@ -115,18 +118,14 @@ def made(start, account, calls):
 
 def test_what_the_binary_calls_is_allowed_and_nothing_else_is(made, policies, figure):
     assert TOPIC in {call.resource for call in made}
-    assert {ARNS["user/remotion_user_eu"], ARNS["role/render-stitcher"]} < {call.resource for call in made}
+    for name, call in (("user/remotion_user_eu", "iam:GetUser"), ("role/render-stitcher", "iam:GetRole")):
+        assert Call(call, ARNS[name]) in made and Call(f"{call}Policy", ARNS[name]) in made
     assert allowed(policies(), made) == made
     statements = [statement for policy in policies() for statement in policy["Statement"]]
     actions = [statement["Action"] for statement in statements if statement["Effect"] == "Allow"]
     actions = {action for item in actions for action in ([item] if isinstance(item, str) else item)}
-    assert actions == {call.action for call in made + BY_LAMBDA + BY_NAME}
+    assert actions == {call.action for call in made + BY_LAMBDA}
     figure(f"privilege: {len(made)} different calls of the binary and {len(BY_LAMBDA)} of Lambda, all allowed")
-
-
-def test_whom_a_text_names_may_be_asked_for(policies):
-    paths = [Call("iam:GetUser", ARNS["user/remotion_user_eu"]), Call("iam:GetRole", ARNS["role/render-stitcher"])]
-    assert allowed(policies(), BY_NAME + paths) == BY_NAME + paths
 
 
 def test_what_lambda_does_with_the_role_is_allowed(policies):
