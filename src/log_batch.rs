@@ -4,8 +4,8 @@
 //! repeats what that object says, as far as it can be read; it does not judge, and reading never fails. What is damaged,
 //! too much or in a strange form is told in [`LogBatch::unread`], and what was read before it is kept.
 //!
-//! Log lines are written by anybody, and gzip packs a thousand bytes into one. So what is unpacked is read as it comes, one
-//! log event at a time, and of an event nothing but its id and time is kept unless it may tell of a denial. The type of
+//! Log lines are written by anybody, and gzip packs a thousand bytes into one. So no more than a limit is unpacked, which is
+//! read one log event at a time, and of an event nothing but its id and time is kept unless it may tell of a denial. The type of
 //! `aws_lambda_events` is not used: it keeps whatever is unpacked, without a limit, and one entry in a strange form fails
 //! the whole batch.
 //!
@@ -21,7 +21,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt::{Formatter, Result as FormatResult};
-use std::io::{BufReader, Error as IoError, Read, Result as IoResult};
+use std::io::Read;
 
 /// How much is unpacked, and with it about the most memory that reading takes: the smallest function has 128 MB. What is
 /// packed is at most [`MAX_PAYLOAD_BYTES`](crate::event::MAX_PAYLOAD_BYTES).
@@ -81,7 +81,7 @@ impl LogBatch {
         let data = event.get("awslogs")?.get("data")?.as_str()?;
         let mut reading = Reading::default();
         let damage = match base64_simd::forgiving_decode_to_vec(data.as_bytes()) {
-            Ok(packed) => reading.unpack(&packed).err().map(why_damaged),
+            Ok(packed) => reading.unpack(&packed).err(),
             Err(_) => Some("`awslogs.data` is not base64".to_owned()),
         };
         Some(reading.end(damage))
@@ -95,14 +95,20 @@ fn may_tell_of_a_denial(text: &str) -> bool {
         .any(|(at, _)| text.get(..at).is_some_and(|before| before.trim_end().ends_with("not")))
 }
 
-fn why_damaged(error: serde_json::Error) -> String {
-    let (what, why) = if error.is_io() {
-        // Where in the JSON it ended says nothing of an archive.
-        ("`awslogs.data` cannot be unpacked", IoError::from(error).to_string())
-    } else {
-        ("the unpacked `awslogs.data` cannot be read", error.to_string())
-    };
-    format!("{what}: {}", one_line(&why.replace('`', "'"), 128))
+fn shown(why: &str) -> String {
+    one_line(&why.replace('`', "'"), 128)
+}
+
+/// Puts a question mark in the place of each byte that is no UTF-8, so that it costs one character of one line, and not the rest
+/// of the batch.
+fn make_utf_8(bytes: &mut [u8]) {
+    let mut rest = bytes;
+    while let Err(error) = std::str::from_utf8(rest) {
+        let (_, bad) = rest.split_at_mut(error.valid_up_to());
+        let (bad, behind) = bad.split_at_mut(error.error_len().unwrap_or(bad.len()));
+        bad.fill(b'?');
+        rest = behind;
+    }
 }
 
 /// What has been read so far. It outlives an error in the middle.
@@ -131,13 +137,27 @@ enum Field {
 }
 
 impl Reading {
-    fn unpack(&mut self, packed: &[u8]) -> serde_json::Result<()> {
-        let unpacked = Limited { inner: MultiGzDecoder::new(packed), left: MAX_UNPACKED_BYTES };
-        let text = Utf8 { inner: unpacked, incomplete: Vec::new() };
-        let mut json = serde_json::Deserializer::from_reader(BufReader::new(text));
-        DeserializeSeed::deserialize(Document(self), &mut json)?;
-        // To the end, where the checksum is.
-        json.end()
+    /// Reads as far as it goes; the error says why no further.
+    fn unpack(&mut self, packed: &[u8]) -> Result<(), String> {
+        let mut unpacked = Vec::new();
+        let most = u64::try_from(MAX_UNPACKED_BYTES).unwrap_or(u64::MAX);
+        // One byte more tells that there is more.
+        let end = MultiGzDecoder::new(packed).take(most + 1).read_to_end(&mut unpacked);
+        let is_all = unpacked.len() <= MAX_UNPACKED_BYTES;
+        unpacked.truncate(MAX_UNPACKED_BYTES);
+        make_utf_8(&mut unpacked);
+        let mut json = serde_json::Deserializer::from_slice(&unpacked);
+        let read = DeserializeSeed::deserialize(Document(self), &mut json).and_then(|()| json.end());
+        let unpackable = |why: String| format!("`awslogs.data` cannot be unpacked: {}", shown(&why));
+        match end {
+            Err(error) => Err(unpackable(error.to_string())),
+            Ok(_) if !is_all => {
+                Err(unpackable(format!("it is more than the {MAX_UNPACKED_BYTES} bytes that are read")))
+            }
+            Ok(_) => read.map_err(|error| {
+                format!("the unpacked `awslogs.data` cannot be read: {}", shown(&error.to_string()))
+            }),
+        }
     }
 
     fn end(self, damage: Option<String>) -> LogBatch {
@@ -336,61 +356,6 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 }
 
-/// A reader that ends in an error where more than a number of bytes comes out of it.
-struct Limited<R> {
-    inner: R,
-    left: usize,
-}
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
-        let length = self.inner.read(buffer)?;
-        let too_much =
-            || IoError::other(format!("it is more than the {MAX_UNPACKED_BYTES} bytes that are read"));
-        self.left = self.left.checked_sub(length).ok_or_else(too_much)?;
-        Ok(length)
-    }
-}
-
-/// A reader with a question mark in the place of each byte that is no UTF-8, so that it costs one character of one line, and
-/// not the rest of the batch.
-struct Utf8<R> {
-    inner: R,
-    /// The first bytes of a character whose others have not been read yet.
-    incomplete: Vec<u8>,
-}
-
-impl<R: Read> Read for Utf8<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
-        let before = self.incomplete.len();
-        let Some((start, rest)) = buffer.split_at_mut_checked(before) else {
-            return Err(IoError::other("a character has no room"));
-        };
-        start.copy_from_slice(&self.incomplete);
-        self.incomplete.clear();
-        let length = self.inner.read(rest)?;
-        let mut text = buffer.get_mut(..before + length).unwrap_or_default();
-        let mut left = 0;
-        while let Err(error) = std::str::from_utf8(text) {
-            let (valid, bad) = (error.valid_up_to(), error.error_len());
-            if bad.is_none() && length > 0 {
-                self.incomplete = text.get(valid..).unwrap_or_default().to_vec();
-                left = self.incomplete.len();
-                break;
-            }
-            let (_, bytes) = text.split_at_mut(valid);
-            let (bytes, behind) = bytes.split_at_mut(bad.unwrap_or(bytes.len()));
-            bytes.fill(b'?');
-            text = behind;
-        }
-        match before + length - left {
-            // Nothing is what the end would be.
-            0 if length > 0 => self.read(buffer),
-            read => Ok(read),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,21 +422,6 @@ mod tests {
             assert_eq!(batch.events[1].message.as_deref(), Some(DENIAL));
             assert_eq!(batch.events[2].message.as_deref(), Some("\u{20ac}\u{1f600} not authorized"));
         }
-        // A reader that gives one byte at a time, and one that ends inside a character.
-        struct Slow<'a>(&'a [u8]);
-        impl Read for Slow<'_> {
-            fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
-                let length = buffer.len().min(1);
-                self.0.read(&mut buffer[..length])
-            }
-        }
-        let whole = |bytes: &[u8]| {
-            let mut text = String::new();
-            let mut reader = BufReader::new(Utf8 { inner: Slow(bytes), incomplete: Vec::new() });
-            reader.read_to_string(&mut text).map(|_| text).unwrap()
-        };
-        assert_eq!(whole("a\u{20ac}\u{1f600}b".as_bytes()), "a\u{20ac}\u{1f600}b");
-        assert_eq!(whole(b"a\xe2\x82b\xf0\x9f"), "a??b??");
     }
 
     #[test]
