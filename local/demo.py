@@ -1,28 +1,54 @@
 """Shows the main job: denials from events/ through the real binary, against an AWS account on the loopback.
 
-    python -m local.demo                the seed's own denial twice, one with a path, a role, two refusals
+    python -m local.demo                the seed's own denial twice, one with a path, a role, two refusals; then the error of a
+                                        role as somebody pasted it, and lines of a log
     python -m local.demo EVENT...       these events instead
 """
 
+import base64
+import gzip
 import json
 import signal
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 
 from local.aws import POLICY_NAME, ROOT, account
 from local.emulator import emulator
 
 EVENTS = ["user", "user", "user-with-path", "role", "not-allowlisted", "explicit-service-control-policy"]
+# Shown in brief: what is new in them is how they come in.
+OTHER_WAYS = ["pasted-role", "log-batch"]
+# Of the events, the pasted error, and each line of the log.
 EXPECTED = ["granted", "already_granted", "granted", "granted", "refused", "refused"]
+EXPECTED += ["granted", *["ignored", "granted", "refused", "ignored", "already_granted", "refused", "refused"]]
 
 
-def principal_of(reply):
-    """`user/name` or `role/name`, where the reply names one."""
-    arn = reply.get("principal") or ""
+def principal_of(outcome):
+    """`user/name` or `role/name`, where the outcome names one."""
+    arn = outcome.get("principal") or ""
     kind = arn.split(":")[-1].split("/")[0]
     return f"{kind}/{arn.split('/')[-1]}" if ":iam::" in arn and kind in ("user", "role") else None
+
+
+def outcomes_of(reply):
+    """One for each line of a log, or the one of an event."""
+    return reply if isinstance(reply, list) else [reply]
+
+
+def texts_of(content):
+    """What in an event's file is for a person to read: (title, text) for the message of a denial, or for each line of a log."""
+    try:
+        event = json.loads(content)
+        if isinstance(event, dict) and "awslogs" in event:
+            batch = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
+            return [("A line of the log", str(log_event["message"])) for log_event in batch["logEvents"]]
+        text = event if isinstance(event, str) else event.get("detail", event)["errorMessage"]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zlib.error):
+        text = None
+    return [("The denial", text if isinstance(text, str) else content[:400])]
 
 
 def show(title, text):
@@ -34,30 +60,44 @@ def show_json(title, value):
     show(title, json.dumps(value, indent=2) if value is not None else "(none)")
 
 
-def run_one(aws, function, event):
+def show_notice(notice):
+    show("The notice, as the queue got it: subject", notice["Subject"])
+    attributes = {name: value["Value"] for name, value in notice["MessageAttributes"].items()}
+    show("Message attributes", json.dumps(attributes))
+    show_json("Message", json.loads(notice["Message"]))
+
+
+def printable(text):
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def run_one(aws, function, event, is_brief=False):
     path = Path(event)
     name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     print(f"\n{'=' * 100}\n{name}")
-    try:
-        payload = json.loads(path.read_text())
-        message = payload["detail"]["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        message = path.read_text()[:400]
-    show("The denial", textwrap.fill(message, 110, break_long_words=False, break_on_hyphens=False))
+    for title, text in texts_of(path.read_text(errors="replace")):
+        text = textwrap.shorten(printable(text), 300) if is_brief else printable(text)
+        show(title, textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False))
     before = {principal: aws.policy(principal) for principal in aws.principals()}
     reply = function.invoke(path)
-    principal = principal_of(reply)
-    if principal in before:
-        show_json(f"{POLICY_NAME} of {principal} before", before[principal])
-    show_json("The reply", reply)
-    if principal in before:
-        show_json(f"{POLICY_NAME} of {principal} after", aws.policy(principal))
+    principals = {principal_of(outcome): None for outcome in outcomes_of(reply)}
+    known = [principal for principal in principals if principal in before]
+    if is_brief:
+        show("The reply, in brief", "\n".join(f"{outcome['outcome']:<16} {outcome['summary']}" for outcome in outcomes_of(reply)))
+    else:
+        for principal in known:
+            show_json(f"{POLICY_NAME} of {principal} before", before[principal])
+        show_json("The reply", reply)
+    for principal in known:
+        after = aws.policy(principal)
+        if not is_brief or after != before[principal]:
+            show_json(f"{POLICY_NAME} of {principal} after", after)
     notices = aws.notices()
+    if is_brief:
+        show("The notices, as the queue got them: subjects", "\n".join(notice["Subject"] for notice in notices))
+        return reply
     for notice in notices:
-        show("The notice, as the queue got it: subject", notice["Subject"])
-        attributes = {name: value["Value"] for name, value in notice["MessageAttributes"].items()}
-        show("Message attributes", json.dumps(attributes))
-        show_json("Message", json.loads(notice["Message"]))
+        show_notice(notice)
     if not notices:
         show("The notice", "(none)")
     return reply
@@ -74,10 +114,12 @@ def main(arguments):
     # Repeats are told as well here: each shall show its notice.
     with account() as aws, emulator(aws.environment(NOTICE_INTERVAL="0")) as function:
         replies = [run_one(aws, function, event) for event in events or [ROOT / f"events/{name}.json" for name in EVENTS]]
-    outcomes = [reply.get("outcome") for reply in replies]
+        if not events:
+            replies += [run_one(aws, function, ROOT / f"events/{name}.json", is_brief=True) for name in OTHER_WAYS]
+    outcomes = [outcome.get("outcome") for reply in replies for outcome in outcomes_of(reply)]
     if not events and outcomes != EXPECTED:
         sys.exit(f"the outcomes were {outcomes}, expected {EXPECTED}")
-    print(f"\n{'=' * 100}\nDone: {', '.join(str(outcome) for outcome in outcomes)}.")
+    print(f"\n{'=' * 100}\nDone: {', '.join(str(outcome) for outcome in outcomes) or 'nothing'}.")
 
 
 if __name__ == "__main__":
