@@ -188,8 +188,16 @@ impl Remediator {
         let read: Vec<_> = denial::read_batch(&batch);
         let (of, log_group) = (read.len(), batch.log_group);
         tracing::info!(lines = of, logGroup = log_group, "a batch of a log's lines has come");
-        let lanes =
+        let mut lanes =
             lanes::of(read.into_iter().enumerate().map(|(line, (facts, reading))| (facts, (line, reading))));
+        // A flood of what is refused anyway must not use up the time of what may be granted.
+        let own = self.own_identity(context).ok();
+        let may_be_granted = |(_, (_, reading)): &(Facts, (usize, Reading))| match (reading, &own) {
+            (Reading::Denial(denial), Some(own)) => admit(denial, own).is_ok(),
+            (Reading::Denial(_), None) => true,
+            (Reading::Refused(_) | Reading::Ignored(_), _) => false,
+        };
+        lanes.sort_by_key(|lane| !lane.iter().any(may_be_granted));
         let lanes = lanes.into_iter().map(|lane| async {
             let mut handled = Vec::with_capacity(lane.len());
             for (facts, (line, reading)) in lane {

@@ -314,8 +314,13 @@ fn ends_word(rest: &str) -> bool {
 /// Whether the rest of a message without a clause is nothing, or only what an SDK adds: `(Service: ...)` and the like.
 fn is_neutral(rest: &str) -> bool {
     let rest = rest.trim_start_matches(['.', ',', ';', ' ', '"', '\'', '}']).to_ascii_lowercase();
-    let added = ["(", "[", "status code:", "request id:", "requestid:", "authorization id:"];
-    rest.is_empty() || (added.iter().any(|added| rest.starts_with(added)) && !speaks_of_a_reason(&rest))
+    let (opened, added) = (
+        ["(", "["],
+        ["service:", "aws::", "sdk ", "status code:", "request id", "requestid", "authorization id:"],
+    );
+    // What else is in brackets may say that something was cut off.
+    let bare = opened.iter().find_map(|bracket| rest.strip_prefix(bracket)).unwrap_or(&rest);
+    rest.is_empty() || (added.iter().any(|added| bare.starts_with(added)) && !speaks_of_a_reason(&rest))
 }
 
 /// Whether `text` (in lower case) has words in it that the reason for a denial could be told with.

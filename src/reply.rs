@@ -1,6 +1,6 @@
 //! What an invocation is answered with: the outcome of its event, or one for each line of a log.
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, OutcomeKind};
 use serde::Serialize;
 
 /// How long a list of outcomes may be, as JSON. Lambda takes answers of up to 6 MB, and what is longer would be an error,
@@ -21,20 +21,27 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Answers a batch; outcomes that Lambda would not take any more are left out, which the log tells.
+    /// Answers a batch. Outcomes that Lambda would not take any more are left out, first those of lines about something else;
+    /// the log tells how many.
     pub fn to_batch(mut outcomes: Vec<Outcome>) -> Self {
-        let mut bytes = "[]".len();
-        let fitting = outcomes.iter().take_while(|outcome| {
-            bytes += serde_json::to_string(outcome).map_or(0, |json| json.len() + ",".len());
-            bytes <= MAX_BYTES
-        });
-        let fitting = fitting.count();
-        if fitting < outcomes.len() {
-            tracing::warn!(leftOut = outcomes.len() - fitting, "the reply has no room for all outcomes");
-            outcomes.truncate(fitting);
+        let all = outcomes.len();
+        if fitting(&outcomes) < all {
+            outcomes.retain(|outcome| outcome.outcome != OutcomeKind::Ignored);
+            outcomes.truncate(fitting(&outcomes));
+            tracing::warn!(leftOut = all - outcomes.len(), "the reply has no room for all outcomes");
         }
         Self::Each(outcomes)
     }
+}
+
+/// How many of the first there is room for.
+fn fitting(outcomes: &[Outcome]) -> usize {
+    let mut bytes = "[]".len();
+    let fitting = outcomes.iter().take_while(|outcome| {
+        bytes += serde_json::to_string(outcome).map_or(0, |json| json.len() + ",".len());
+        bytes <= MAX_BYTES
+    });
+    fitting.count()
 }
 
 #[cfg(test)]
@@ -46,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_never_longer_than_lambda_takes() {
-        let verdict = Verdict::Ignored(Refusal::new(Reason::NotADeniedInvoke, "x".repeat(50_000)));
+        let verdict = Verdict::Refused(Refusal::new(Reason::NotAllowlisted, "x".repeat(50_000)));
         let outcome = Outcome::new(&Facts::default(), &verdict, None);
         let length = |count: usize| match Reply::to_batch(vec![outcome.clone(); count]) {
             Reply::Each(outcomes) => (outcomes.len(), serde_json::to_string(&outcomes).unwrap().len()),
@@ -54,6 +61,10 @@ mod tests {
         };
         assert_eq!(length(0), (0, 2));
         assert_eq!(length(50).0, 50);
+        let ignored = Verdict::Ignored(Refusal::new(Reason::NotADeniedInvoke, "x".repeat(50_000)));
+        let mut mixed = vec![Outcome::new(&Facts::default(), &ignored, None); 150];
+        mixed.push(outcome.clone());
+        assert_eq!(Reply::to_batch(mixed), Reply::Each(vec![outcome.clone()]));
         let (count, bytes) = length(200);
         assert!((99..100).contains(&count) && bytes <= MAX_BYTES, "{count} {bytes}");
     }

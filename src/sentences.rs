@@ -7,13 +7,20 @@
 
 use crate::message;
 use std::borrow::Cow;
+use std::iter::Peekable;
+use std::str::Chars;
 
 /// No ARN, with what stands around it, is longer.
 const LONGEST_SUBJECT: usize = 2_200;
-/// More sentences than these are not told apart; a text that is one error holds a handful.
+/// More sentences than these are not told apart, and no denial; a text that is one error holds a handful.
 const MAX_SENTENCES: usize = 64;
 /// What programs put in the place of what they left out; CloudTrail and most others put an ellipsis.
 const CUT_MARKS: [&str; 3] = ["(truncated...)", "(truncated)", "[truncated]"];
+/// What closes the place that a text stands in. No ARN of a function or a session has one of these in it.
+const CLOSING: [char; 11] = ['\n', '"', '\'', '`', ')', ']', '}', '<', '>', ',', ';'];
+const QUOTES: [char; 3] = ['"', '\'', '`'];
+/// The words of a deny, in lower case.
+const DENY: &str = "explicit deny";
 const ELLIPSES: [&str; 2] = ["...", "\u{2026}"];
 
 /// The sentences that `text` holds, each on one line; those that an SDK printed again are left out.
@@ -21,15 +28,15 @@ const ELLIPSES: [&str; 2] = ["...", "\u{2026}"];
 /// More than one are different sentences, perhaps of different denials.
 pub fn find(text: &str) -> Vec<String> {
     let text = plain(text);
-    let lines: Vec<Line> = text.lines().map(Line::of).collect();
+    let lines: Vec<String> = text.lines().map(words).collect();
     // The same bytes, with the line ends and without.
-    let [lined, flat] = ["\n", " "].map(|end| {
-        let words: Vec<&str> = lines.iter().map(|line| line.words.as_str()).collect();
-        words.join(end)
-    });
+    let [lined, flat] = ["\n", " "].map(|end| lines.join(end));
+    if flat.matches(message::SENTENCE).nth(MAX_SENTENCES).is_some() {
+        return vec![flat];
+    }
     let mut after = 0;
-    let places = flat.match_indices(message::SENTENCE).take(MAX_SENTENCES);
-    let begins: Vec<usize> = places
+    let begins: Vec<usize> = flat
+        .match_indices(message::SENTENCE)
         .map(|(place, words)| {
             let begin = beginning(&lined, &flat, after, place);
             after = place + words.len();
@@ -44,28 +51,26 @@ pub fn find(text: &str) -> Vec<String> {
         if let Some(cut) = CUT_MARKS.iter().filter_map(|mark| rest.find(mark)).min() {
             return Some(format!("{}...", flat.get(begin..denied + cut)?.trim()));
         }
-        let known = denied + known_words(rest);
+        // A deny that comes late is one all the same.
+        let deny = rest.to_ascii_lowercase().rfind(DENY).map_or(0, |at| at + DENY.len());
+        let known = known_words(rest);
+        let known = denied + known.max(if deny > known { deny } else { 0 });
         let end = ending(&lined, &lines, known, end);
-        Some(flat.get(begin..end)?.trim().to_owned())
+        let sentence = flat.get(begin..end)?.trim();
+        // What was left out may be marked behind the quote, or on the next line.
+        let behind = flat.get(end..)?.trim_start_matches([' ', '"', '\'', '`', '[', '(', '<']);
+        let is_cut =
+            ["...", "\u{2026}"].iter().any(|mark| behind.starts_with(mark)) || sentence.ends_with("..");
+        Some(if is_cut { format!("{}...", sentence.trim_end_matches('.')) } else { sentence.to_owned() })
     });
     different(found.collect())
 }
 
-/// A line of the text, with one space between two words.
-struct Line {
-    words: String,
-    is_indented: bool,
-}
-
-impl Line {
-    fn of(line: &str) -> Self {
-        // What marks a quoted line in a mail or a chat, and the frame that Terraform draws.
-        let bare = line.trim_start_matches(['>', '\u{2502}', '\u{2577}', '\u{2575}']);
-        Self {
-            words: bare.split_whitespace().collect::<Vec<_>>().join(" "),
-            is_indented: bare.starts_with(char::is_whitespace),
-        }
-    }
+/// A line with one space between two words, and without what marks a quoted line in a mail or a chat and the frame that
+/// Terraform draws.
+fn words(line: &str) -> String {
+    let bare = line.trim_start_matches(['>', '\u{2502}', '\u{2577}', '\u{2575}']);
+    bare.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The text without what a terminal takes for colours, with straight quotes, and with the line ends and quotes themselves
@@ -88,9 +93,10 @@ fn plain(text: &str) -> Cow<'_, str> {
                 while rest.next_if_eq(&'\\').is_some() {
                     count += 1;
                 }
-                match rest.next_if(|next| matches!(next, 'n' | 'r' | 't' | '"' | '\'')) {
+                match rest.next_if(|next| matches!(next, 'n' | 'r' | 't' | '"' | '\'' | '/' | 'u')) {
                     Some('n' | 'r') => plain.push('\n'),
                     Some('t') => plain.push('\t'),
+                    Some('u') => plain.push_str(&unicode(&mut rest)),
                     Some(quote) => plain.push(quote),
                     None => plain.extend(std::iter::repeat_n('\\', count)),
                 }
@@ -101,6 +107,18 @@ fn plain(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(plain)
+}
+
+/// What stands behind `\u` in JSON: four hexadecimal digits. Others stay as they are.
+fn unicode(rest: &mut Peekable<Chars<'_>>) -> String {
+    let mut digits = String::new();
+    while digits.len() < 4
+        && let Some(digit) = rest.next_if(char::is_ascii_hexdigit)
+    {
+        digits.push(digit);
+    }
+    let code = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4);
+    code.and_then(char::from_u32).map_or_else(|| format!("\\u{digits}"), String::from)
 }
 
 /// Where the sentence begins whose words of denial stand at `place`: with its `User:`, or, where a service is denied, with
@@ -116,9 +134,9 @@ fn beginning(lined: &str, flat: &str, after: usize, place: usize) -> usize {
 }
 
 /// Where the sentence ends whose last known word ends at `known`: with its line, or before it where a quote closes.
-fn ending(lined: &str, lines: &[Line], known: usize, end: usize) -> usize {
+fn ending(lined: &str, lines: &[String], known: usize, end: usize) -> usize {
     let Some(rest) = lined.get(known..end) else { return end };
-    match rest.find(['\n', '"', '\'', '`']) {
+    match rest.find(CLOSING) {
         // A terminal or a mail may have broken an ARN, of which the next line then holds the rest.
         Some(0) if goes_on(lined, lines, known) => end,
         Some(place) => known + place,
@@ -126,22 +144,27 @@ fn ending(lined: &str, lines: &[Line], known: usize, end: usize) -> usize {
     }
 }
 
-/// Whether the line behind the end of a resource may hold the rest of it.
-fn goes_on(lined: &str, lines: &[Line], known: usize) -> bool {
+/// Whether the line behind the end of a resource may hold the rest of it: it begins like a name, and not like the lines that
+/// programs put behind an error.
+fn goes_on(lined: &str, lines: &[String], known: usize) -> bool {
+    const BEHIND: [&str; 8] = ["at", "from", "with", "on", "File", "Caused", "Traceback", "During"];
     let Some(before) = lined.get(..known) else { return false };
+    let mut behind = lines.iter().skip(before.matches('\n').count() + 1).filter(|line| !line.is_empty());
+    let first = behind.next().and_then(|line| line.split(' ').next()).unwrap_or_default();
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_:".contains(byte);
-    let next = lines.get(before.matches('\n').count() + 1);
     lined.get(known..).is_some_and(|rest| rest.starts_with('\n'))
         && !before.ends_with(" action")
-        && next.is_some_and(|line| !line.is_indented && line.words.as_bytes().first().is_some_and(is_name))
+        && first.as_bytes().first().is_some_and(is_name)
+        && !BEHIND.contains(&first)
 }
 
 /// Where the words end that a sentence is known to have, of which `text` is what it denies and why.
 fn known_words(text: &str) -> usize {
     let behind = |words: &str| text.find(words).map(|place| place + words.len());
     let word_behind = |words: &str| {
-        let place = behind(words)?;
-        Some(place + text.get(place..)?.find(' ').unwrap_or(text.len() - place))
+        let word = text.get(behind(words)?..)?.trim_start_matches(QUOTES);
+        let end = word.find(|next| next == ' ' || CLOSING.contains(&next)).unwrap_or(word.len());
+        Some(text.len() - word.len() + end)
     };
     let implicit = || {
         let reason = behind("because no ")?;

@@ -52,7 +52,7 @@ pub fn commands(principal: &Principal, function: &FunctionArn, added: &[String])
         "ends = lambda s: s[\"Condition\"] == {\"DateLessThan\": {\"aws:CurrentTime\": time(s[\"Condition\"])}} and \
          len(str(time(s[\"Condition\"]))) == 20 and pairs(many(s[\"Resource\"]))"
             .to_owned(),
-        "pairs = lambda r: set(r) == {f + e for f in r if f[-1:] != \"*\" for e in (\"\", \":*\")}".to_owned(),
+        "pairs = lambda r: set(r) == {f + e for f in r if not f.endswith(\"*\") for e in (\"\", \":*\")}".to_owned(),
         format!(
             "ours = lambda s: s.get(\"Effect\") == \"Allow\" and many(s.get(\"Action\")) == [\"{ACTION}\"] and \
              set(s) <= {{\"Sid\", \"Effect\", \"Action\", \"Resource\", \"Condition\"}} and \

@@ -84,6 +84,8 @@ pub(crate) struct State {
     pub(crate) stale_reads: usize,
     /// How many characters other inline policies take, besides ours.
     pub(crate) other_usage: usize,
+    /// How many notices there were when somebody was first asked for.
+    pub(crate) published_before: Option<usize>,
     /// The policy as it was before the first write.
     pub(crate) before: Option<(String, Option<String>)>,
 }
@@ -116,6 +118,7 @@ impl State {
 
     fn identify(&mut self, principal: &str) -> String {
         self.calls.push(Call::Identify { principal: principal.to_owned() });
+        self.published_before.get_or_insert(self.published.len());
         let arn = self.arns.get(principal).cloned();
         arn.unwrap_or_else(|| format!("arn:aws:iam::281502313273:{principal}"))
     }

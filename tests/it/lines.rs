@@ -193,3 +193,15 @@ async fn a_storm_in_one_batch() {
     let asked = aws.calls().iter().filter(|call| matches!(call, Call::Identify { .. })).count();
     assert!(asked <= 32, "{asked}");
 }
+
+/// What is refused anyway waits until what may be granted is.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_refusals_does_not_come_first() {
+    let mut messages: Vec<String> =
+        (0..50).map(|account| denied(&format!("arn:aws:iam::{account:012}:user/x"), QUOTE)).collect();
+    messages.push(denied(BATCH, QUOTE));
+    let aws = FakeAws::default();
+    let outcomes = invoke_each(&aws.remediator(&[("ALLOWLIST", LIST)]), &lines(&messages)).await.unwrap();
+    assert_eq!(told(&outcomes).last().map(String::as_str), Some("granted"));
+    assert_eq!(aws.0.lock().unwrap().published_before, Some(0));
+}

@@ -179,6 +179,56 @@ async fn a_text_that_was_wrapped_or_cut() {
     }
 }
 
+/// What a program cut off before it printed it, or behind the quotes, must not name something shorter.
+#[tokio::test(start_paused = true)]
+async fn a_function_is_not_granted_by_the_beginning_of_its_name() {
+    let text = denied(USER, "");
+    for behind in [
+        "...",
+        "..",
+        "\u{2026}",
+        "...\"}",
+        "\n...",
+        "\"...",
+        " [...]",
+        " (45 more characters)",
+        " [truncated 45 chars]",
+        " [output cut]",
+        " (see more)",
+        "\n> -two",
+        "\n\u{2502} -two",
+        "\n\n-two",
+        "\n    -two (Service: AWSLambda)",
+    ] {
+        let (outcome, _) = told(&format!("{text}{behind}")).await;
+        assert_eq!(outcome, "refused", "{behind}");
+    }
+    for behind in [
+        "",
+        ".",
+        "\"",
+        ")",
+        "]",
+        "</Message>",
+        ", fn=x",
+        "; fn=x",
+        "\"}",
+        " (Service: Lambda, Status Code: 403)",
+    ] {
+        assert_eq!(told(&format!("({text}{behind}")).await.0, "granted", "{behind}");
+    }
+    let late = format!("{}\nwith an explicit deny in a service control policy", denied(USER, CLAUSE));
+    assert_eq!(told(&late).await.1.as_deref(), Some("not_identity_based"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_json_writers_escape_is_read() {
+    let text = denied(USER, CLAUSE);
+    for escaped in [text.replace('/', "\\/"), text.replace('_', "\\u005f"), text.replace('_', "\\\\u005F")] {
+        assert_eq!(told(&format!("{{\"m\":\"{escaped}\"}}")).await.0, "granted", "{escaped}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn several_denials_in_one_text_are_none() {
     let user = denied(USER, CLAUSE);
@@ -188,6 +238,7 @@ async fn several_denials_in_one_text_are_none() {
         format!("{other} {user}"),
         format!("{user}\n{}", user.replace("cutter", "mixer")),
         format!("{user}\n{}", denied(USER, " with an explicit deny in a session policy")),
+        format!("{}{other}", format!("{user}\n").repeat(64)),
         // One that is cut says no more than another, unless it is its beginning.
         format!("{}... {user}", other.split(" because").next().unwrap()),
     ] {
