@@ -16,7 +16,7 @@ const LONGEST_SUBJECT: usize = 2_200;
 const MAX_SENTENCES: usize = 64;
 /// What programs put in the place of what they left out; CloudTrail and most others put an ellipsis.
 const CUT_MARKS: [&str; 3] = ["(truncated...)", "(truncated)", "[truncated]"];
-/// What closes the place that a text stands in. No ARN of a function or a session has one of these in it.
+/// What closes the place that a text stands in. No ARN of a function has one of these in it.
 const CLOSING: [char; 11] = ['\n', '"', '\'', '`', ')', ']', '}', '<', '>', ',', ';'];
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 /// The words of a deny, in lower case.
@@ -59,8 +59,7 @@ pub fn find(text: &str) -> Vec<String> {
         let sentence = flat.get(begin..end)?.trim();
         // What was left out may be marked behind the quote, or on the next line.
         let behind = flat.get(end..)?.trim_start_matches([' ', '"', '\'', '`', '[', '(', '<']);
-        let is_cut =
-            ["...", "\u{2026}"].iter().any(|mark| behind.starts_with(mark)) || sentence.ends_with("..");
+        let is_cut = ELLIPSES.iter().any(|mark| behind.starts_with(mark)) || sentence.ends_with("..");
         Some(if is_cut { format!("{}...", sentence.trim_end_matches('.')) } else { sentence.to_owned() })
     });
     different(found.collect())
