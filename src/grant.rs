@@ -45,7 +45,7 @@ use crate::policy::{self, Merge, POLICY_NAME};
 use crate::refusal::{Reason, Refusal};
 use aws_sdk_iam::Client;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// How long before a put is sent the read may have begun that it rests on.
 pub const KNOWLEDGE_MAX_AGE: Duration = Duration::from_millis(1_000);
@@ -66,6 +66,12 @@ const _: () = assert!(
 /// When the policy is looked at between a write and the end of [`SETTLE`], so that a lost grant is added again soon. More
 /// looks did not bring ten writers to an end any sooner.
 const LOOKS: [Duration; 1] = [Duration::from_millis(300)];
+/// The usage of the quota is asked for at the end of the watch, so that its answer comes about when the watch is over: what
+/// the last look, the notice and its call need is then still in the processor's caches. This much is added to what a look
+/// took, for the timer's own steps.
+const TIMER_STEP: Duration = Duration::from_millis(1);
+/// How much longer than a look it may take, with a call for each other policy.
+const USAGE_LOOKS: u32 = 4;
 /// Before a lost grant is added again, up to so long is waited, at random: writers who met once shall not meet again.
 const MAX_BACKOFF: Duration = Duration::from_millis(400);
 
@@ -305,21 +311,23 @@ impl Writer<'_> {
     /// Watches what was written for [`SETTLE`]; `None` as soon as it is lost. The time is used to find out the usage.
     async fn stays(&self, added: &[String]) -> Result<Option<Watched>, Stop> {
         let written = Instant::now();
-        let (mut ours, mut seen) = (None, None);
+        let (mut ours, mut seen, mut usage_time) = (None, None, TIMER_STEP);
         for look in LOOKS {
-            tokio::time::sleep_until(written + look.mul_f64(0.5 + fastrand::f64())).await;
+            sleep_until(written + look.mul_f64(0.5 + fastrand::f64())).await;
             let known = self.read().await?;
+            usage_time = TIMER_STEP + known.since.elapsed();
             match known.merge {
                 Merge::Covered { expires, .. } => seen = expires,
                 Merge::Write { .. } => return Ok(None),
             }
             ours = known.document;
         }
+        sleep_until(written + SETTLE.saturating_sub(usage_time)).await;
         // What cannot be found out meanwhile is not worth an error.
         let asked = self.policies.usage(ours.as_deref());
-        let usage = tokio::time::timeout_at(written + SETTLE, asked).await.unwrap_or(None);
+        let usage = timeout_at(written + SETTLE + usage_time * USAGE_LOOKS, asked).await.unwrap_or(None);
         (self.progress.on_watch)(&Granted::Written { added: added.to_vec(), usage, expires: seen });
-        tokio::time::sleep_until(written + SETTLE).await;
+        sleep_until(written + SETTLE).await;
         // How much of the invocation's duration is no work: docs/performance.md leaves it out where it compares.
         let waited_ms = written.elapsed().as_secs_f64() * 1_000.0;
         tracing::info!(waitedMs = waited_ms, "LambdaInvokePermission was watched");
@@ -331,7 +339,7 @@ impl Writer<'_> {
 
     /// The refusal when the quota is used up.
     async fn full(&self) -> Refusal {
-        let usage = tokio::time::timeout(SETTLE, self.policies.usage(None)).await;
+        let usage = timeout(SETTLE, self.policies.usage(None)).await;
         let why = match usage.unwrap_or(None) {
             Some(Usage { used, quota }) => format!(
                 "its inline policies hold {used} of {quota} characters (all of them together, white space left out), which \
