@@ -5,7 +5,7 @@
 use crate::config::{AllowlistLocation, Config};
 use crate::https::Https;
 use crate::sdk_variables;
-use aws_sdk_iam::config::BehaviorVersion;
+use aws_sdk_iam::config::{BehaviorVersion, IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -51,6 +51,10 @@ impl Clients {
             .http_client(https.client())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            // The time limit of an attempt ends a stalled one, too.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            // The credentials are at hand anyway, and stay the same as long as the process.
+            .identity_cache(IdentityCache::no_cache())
             .build();
         let iam = aws_sdk_iam::Client::new(&shared);
         let sns = aws_sdk_sns::Client::new(&in_region(&shared, Some(config.topic.region.clone())));
