@@ -14,7 +14,6 @@ use crate::told::Told;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 use serde::Serialize;
-use serde_json::json;
 
 /// SNS loses a notice whose subject has 100 characters, a line break or anything but ASCII.
 ///
@@ -28,6 +27,7 @@ pub struct Notice {
     text: String,
     json: String,
     chat: String,
+    message: String,
     attributes: Vec<(&'static str, String)>,
 }
 
@@ -45,6 +45,29 @@ struct Machine<'a> {
     expires: Option<String>,
     /// How many notices like this one were not sent since the last one.
     left_out: u64,
+}
+
+/// One body for each kind of subscriber, as `MessageStructure` `json` has it.
+///
+/// `https` is the one protocol by which Amazon Q Developer in chat applications subscribes, and it drops whatever does
+/// not follow its schema: the outcome is in there as `additionalContext`. `http` has no such subscriber, so that it
+/// stays what programs get.
+///
+/// See <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+#[derive(Serialize)]
+struct Bodies<'a> {
+    default: &'a str,
+    email: &'a str,
+    sqs: &'a str,
+    lambda: &'a str,
+    http: &'a str,
+    https: &'a str,
+}
+
+impl<'a> Bodies<'a> {
+    fn new(text: &'a str, json: &'a str, chat: &'a str) -> Self {
+        Self { default: text, email: text, sqs: json, lambda: json, http: json, https: chat }
+    }
 }
 
 /// A notice that SNS did not take.
@@ -75,13 +98,12 @@ impl Notice {
             ("region", outcome.region.clone()),
             ("source", outcome.source.map(name)),
         ];
-        Self {
-            subject: subject(&told),
-            text: notice_text::text(&told),
-            json: serde_json::to_string(&Machine { outcome, undo, expires, left_out }).unwrap_or_default(),
-            chat: serde_json::to_string(&ChatNotice::new(&told)).unwrap_or_default(),
-            attributes: attributes.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
-        }
+        let text = notice_text::text(&told);
+        let json = serde_json::to_string(&Machine { outcome, undo, expires, left_out }).unwrap_or_default();
+        let chat = serde_json::to_string(&ChatNotice::new(&told)).unwrap_or_default();
+        let message = serde_json::to_string(&Bodies::new(&text, &json, &chat)).unwrap_or_default();
+        let attributes = attributes.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        Self { subject: subject(&told), text, json, chat, message, attributes }
     }
 
     /// The subject of a mail: ASCII, on one line, at most 99 characters.
@@ -104,21 +126,6 @@ impl Notice {
         &self.chat
     }
 
-    /// One body for each kind of subscriber, as `MessageStructure` `json` has it.
-    ///
-    /// `https` is the one protocol by which Amazon Q Developer in chat applications subscribes, and it drops whatever does
-    /// not follow its schema: the outcome is in there as `additionalContext`. `http` has no such subscriber, so that it
-    /// stays what programs get.
-    fn message(&self) -> String {
-        let Self { text, json, chat, .. } = self;
-        json!({
-            "default": text, "email": text,
-            "sqs": json, "lambda": json, "http": json,
-            "https": chat,
-        })
-        .to_string()
-    }
-
     /// Publishes it. Needs `sns:Publish` on the topic.
     pub async fn publish(&self, sns: &Client, topic_arn: &str) -> Result<(), NoticeError> {
         let failed = |context: String| NoticeError { topic: topic_arn.to_owned(), context };
@@ -126,7 +133,7 @@ impl Notice {
             .publish()
             .topic_arn(topic_arn)
             .subject(&self.subject)
-            .message(self.message())
+            .message(&self.message)
             .message_structure("json");
         for (key, value) in &self.attributes {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
