@@ -155,19 +155,21 @@ fn escaped(character: char) -> String {
 
 /// Whether some client could take the character for more than itself.
 fn is_live(before: Option<char>, character: char, after: &str, place: Place) -> bool {
-    let is_inside_a_word = before.is_some_and(|before| before.is_ascii_alphanumeric())
-        && after.starts_with(|after: char| after.is_ascii_alphanumeric());
+    let is_inside_a_word = || {
+        before.is_some_and(|before| before.is_ascii_alphanumeric())
+            && after.starts_with(|after: char| after.is_ascii_alphanumeric())
+    };
     match character {
-        ' ' => false,
+        ' ' | 'a'..='z' | 'A'..='Z' | '0'..='9' => false,
         // Slack's links, mentions and entities; HTML; a link's text.
         '<' | '>' | '&' | '[' | ']' => true,
         '`' => true,
         // `@here`, `@team`; an address such as jane@example.com is none.
-        '@' => !is_inside_a_word || is_group(after),
+        '@' => !is_inside_a_word() || is_group(after),
         // `https://...` becomes a link wherever it stands.
         ':' => after.starts_with("//") || (place == Place::Prose && is_emoji(after)),
         '*' | '~' => place == Place::Prose,
-        '_' => place == Place::Prose && !is_inside_a_word,
+        '_' => place == Place::Prose && !is_inside_a_word(),
         _ => !character.is_ascii_graphic(),
     }
 }

@@ -416,7 +416,12 @@ fn resource_covers(pattern: &str, resource: &str) -> bool {
     if pattern == "*" {
         return true;
     }
-    if pattern.contains("${") {
+    // Most entries are about something else, which their beginnings tell.
+    let is_alike = match pattern.split_once(pattern::WILDCARDS) {
+        Some((fixed, _)) => resource.starts_with(fixed),
+        None => resource == pattern,
+    };
+    if !is_alike || pattern.contains("${") {
         return false;
     }
     let (patterns, parts): (Vec<_>, Vec<_>) =
