@@ -126,7 +126,7 @@ fmt: ## Format the code
 build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
 
-# What is measured is what is deployed; the floor is built the same way.
+# What is measured is what is deployed; the floor is built with the same profile, and linked as cargo does it.
 bench-binaries: build
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --package floor
 	mkdir -p target/bench

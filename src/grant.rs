@@ -66,12 +66,14 @@ const _: () = assert!(
 /// When the policy is looked at between a write and the end of [`SETTLE`], so that a lost grant is added again soon. More
 /// looks did not bring ten writers to an end any sooner.
 const LOOKS: [Duration; 1] = [Duration::from_millis(300)];
-/// The usage of the quota is asked for at the end of the watch, so that its answer comes about when the watch is over: what
-/// the last look, the notice and its call need is then still in the processor's caches. This much is added to what a look
-/// took, for the timer's own steps.
+/// The usage of the quota is asked for so many times as long before the end of the watch as a look took. It is mostly one
+/// call, so that it ends just before the watch does: what the last look, the notice and its call need is then still in the
+/// processor's caches.
+const USAGE_LOOKS: u32 = 2;
+/// The timer's own steps, which a look may be shorter than.
 const TIMER_STEP: Duration = Duration::from_millis(1);
-/// How much longer than a look it may take, with a call for each other policy.
-const USAGE_LOOKS: u32 = 4;
+/// How long after the end of the watch the usage may still come, where there are many other policies to read.
+const USAGE_GRACE: Duration = Duration::from_millis(2_000);
 /// Before a lost grant is added again, up to so long is waited, at random: writers who met once shall not meet again.
 const MAX_BACKOFF: Duration = Duration::from_millis(400);
 
@@ -308,14 +310,14 @@ impl Writer<'_> {
         Err(Stop::Failed(GrantError::TooSlow { principal: self.grant.principal().to_string() }))
     }
 
-    /// Watches what was written for [`SETTLE`]; `None` as soon as it is lost. The time is used to find out the usage.
+    /// Watches what was written for [`SETTLE`], and at its end finds out the usage; `None` as soon as the grant is lost.
     async fn stays(&self, added: &[String]) -> Result<Option<Watched>, Stop> {
         let written = Instant::now();
         let (mut ours, mut seen, mut usage_time) = (None, None, TIMER_STEP);
         for look in LOOKS {
             sleep_until(written + look.mul_f64(0.5 + fastrand::f64())).await;
             let known = self.read().await?;
-            usage_time = TIMER_STEP + known.since.elapsed();
+            usage_time = TIMER_STEP + known.since.elapsed() * USAGE_LOOKS;
             match known.merge {
                 Merge::Covered { expires, .. } => seen = expires,
                 Merge::Write { .. } => return Ok(None),
@@ -323,13 +325,14 @@ impl Writer<'_> {
             ours = known.document;
         }
         sleep_until(written + SETTLE.saturating_sub(usage_time)).await;
-        // What cannot be found out meanwhile is not worth an error.
+        // What cannot be found out in time is not worth an error.
         let asked = self.policies.usage(ours.as_deref());
-        let usage = timeout_at(written + SETTLE + usage_time * USAGE_LOOKS, asked).await.unwrap_or(None);
+        let usage = timeout_at(written + SETTLE + USAGE_GRACE, asked).await.unwrap_or(None);
         (self.progress.on_watch)(&Granted::Written { added: added.to_vec(), usage, expires: seen });
+        let is_late_by = written.elapsed().saturating_sub(SETTLE);
         sleep_until(written + SETTLE).await;
         // How much of the invocation's duration is no work: docs/performance.md leaves it out where it compares.
-        let waited_ms = written.elapsed().as_secs_f64() * 1_000.0;
+        let waited_ms = written.elapsed().saturating_sub(is_late_by).as_secs_f64() * 1_000.0;
         tracing::info!(waitedMs = waited_ms, "LambdaInvokePermission was watched");
         Ok(match self.read().await?.merge {
             Merge::Covered { expires, .. } => Some(Watched { usage, expires }),

@@ -11,12 +11,8 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::config::Builder;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use futures_util::stream::{self, StreamExt};
 use percent_encoding::percent_decode_str;
 use std::time::Duration;
-
-/// How many policies are read at once, at most, to find out their sizes.
-const MAX_READS: usize = 4;
 
 /// The inline policies of one user or role.
 #[derive(Debug, Clone, Copy)]
@@ -95,18 +91,15 @@ impl<'a> InlinePolicies<'a> {
     /// How much of the quota all inline policies use, or `None` where that cannot be found out. Whoever has just read
     /// our policy gives it, and spares that call.
     pub async fn usage(self, ours: Option<&str>) -> Option<Usage> {
-        let size = |name: String| async move {
-            Some(match ours.filter(|_| name == POLICY_NAME) {
+        let quota = quota(self.principal.kind());
+        let mut used = 0;
+        for name in self.names().await.ok()? {
+            used += match ours.filter(|_| name == POLICY_NAME) {
                 Some(document) => policy::counted_size(document),
                 None => policy::counted_size(&decode(self.get_named(&name).await.ok()?)?),
-            })
-        };
-        let mut sizes = stream::iter(self.names().await.ok()?).map(size).buffer_unordered(MAX_READS);
-        let mut used = 0;
-        while let Some(size) = sizes.next().await {
-            used += size?;
+            };
         }
-        Some(Usage { used, quota: quota(self.principal.kind()) })
+        Some(Usage { used, quota })
     }
 
     async fn names(self) -> Result<Vec<String>, RawError> {

@@ -5,6 +5,7 @@ use lambda_invoke_remediator::{clients::Clients, config::Config, event::Payload,
 use lambda_invoke_remediator::{handler::Remediator, outcome::Outcome};
 use lambda_invoke_remediator::{https::Https, subscriber};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+// Nothing calls it by this name: it is linked in the place of libm's.
 use static_pow as _;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};

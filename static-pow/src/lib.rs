@@ -6,6 +6,7 @@
 /// C's `pow`.
 ///
 /// See <https://docs.rs/libm/latest/libm/fn.pow.html>.
+#[allow(unsafe_code, reason = "the linker looks for this name; what it does is safe")]
 #[unsafe(no_mangle)]
 pub extern "C" fn pow(base: f64, exponent: f64) -> f64 {
     libm::pow(base, exponent)

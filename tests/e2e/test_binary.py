@@ -38,7 +38,7 @@ def principal_of(reply):
     return f"{kind}/{name}"
 
 
-def test_no_library_is_loaded_that_the_floor_does_not_load(function):
+def test_no_library_is_loaded_but_those_of_every_program(function):
     """Each costs memory, and time of every cold start."""
     assert not function.invoke({}).is_error
     maps = Path(f"/proc/{function.process.pid}/maps").read_text().splitlines()
