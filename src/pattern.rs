@@ -62,7 +62,7 @@ pub fn has_wildcard(text: &str) -> bool {
 
 /// Whether it stands for other text.
 pub fn is_wildcard(byte: u8) -> bool {
-    byte == b'*' || byte == b'?'
+    WILDCARDS.contains(&char::from(byte))
 }
 
 #[cfg(test)]

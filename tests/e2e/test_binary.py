@@ -44,7 +44,8 @@ def test_no_library_is_loaded_but_those_of_every_program(function):
     maps = Path(f"/proc/{function.process.pid}/maps").read_text().splitlines()
     names = {Path(line.split()[-1]).name for line in maps if ".so" in line}
     loaded = {name.split(".so")[0].partition("-")[0] for name in names}
-    assert loaded == {"ld", "libc", "libgcc_s"}
+    # Before glibc 2.34 these were files of their own.
+    assert loaded - {"libdl", "libpthread", "librt"} == {"ld", "libc", "libgcc_s"}
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
