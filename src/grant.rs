@@ -269,7 +269,13 @@ impl Writer<'_> {
             let folded = policy::fold(document);
             let document = if is_folded { &folded } else { document };
             (self.progress.on_write)(added);
-            match self.policies.put(document, PUT_TIMEOUT).await {
+            // After a failure the connection of the read in between may be as bad as the one that failed, and to connect may
+            // take what the put has of time: they take turns.
+            let policies = match failures % 2 {
+                0 => self.policies,
+                _ => self.policies.put_over_new_connection(),
+            };
+            match policies.put(document, PUT_TIMEOUT).await {
                 Ok(()) => {
                     // What is done is in the log even if the notice, or the rest of this invocation, gets lost.
                     tracing::info!(

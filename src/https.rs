@@ -46,6 +46,11 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 type BoxError = Box<dyn Error + Send + Sync>;
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
+/// In a request's extensions: it goes over a connection that none went over before. A kept one may be closed by the other
+/// side at the very moment at which a request is sent over it, and nothing tells whether that arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct NewConnection;
+
 /// One pool of connections.
 #[derive(Debug, Clone)]
 pub struct Https {
@@ -70,14 +75,12 @@ impl Https {
             .enable_http1()
             .wrap_connector(tcp);
         let dial = Dial { https, ahead: Arc::default() };
-        let client =
-            legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(dial.clone());
-        Ok(Self { client, dial })
+        Ok(Self { client: pool(&dial, usize::MAX), dial })
     }
 
     /// For the SDK's clients.
     pub(crate) fn client(&self) -> SharedHttpClient {
-        let connector = SharedHttpConnector::new(Connector(self.client.clone()));
+        let connector = SharedHttpConnector::new(Connector(self.clone()));
         http_client_fn(move |_, _| connector.clone())
     }
 
@@ -104,6 +107,12 @@ impl Https {
     }
 }
 
+/// Keeps up to so many connections to each origin that wait for another request.
+fn pool(dial: &Dial, max_idle: usize) -> legacy::Client<Dial, SdkBody> {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder.pool_timer(TokioTimer::new()).pool_max_idle_per_host(max_idle).build(dial.clone())
+}
+
 /// The SDK knows the endpoint of a call, from the region, the partition and the variables that change it, only in the call.
 #[derive(Debug)]
 struct ConnectOnly(Dial);
@@ -127,7 +136,7 @@ impl Intercept for ConnectOnly {
 
 /// Sends the SDK's requests.
 #[derive(Debug)]
-struct Connector(legacy::Client<Dial, SdkBody>);
+struct Connector(Https);
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -139,7 +148,10 @@ impl HttpConnector for Connector {
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(&connection));
         }
-        let answer = self.0.request(request);
+        let answer = match request.extensions().get() {
+            Some(NewConnection) => pool(&self.0.dial, 0).request(request),
+            None => self.0.client.request(request),
+        };
         HttpConnectorFuture::new(async move {
             // Whatever came between may pass: a connection that was refused, cut or given up, TLS that failed.
             let response = answer.await.map_err(|error| ConnectorError::io(error.into()))?;

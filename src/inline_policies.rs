@@ -3,12 +3,14 @@
 //! It is the wire and nothing more: what a document says is [`policy`]'s, when to write is
 //! [`grant`](crate::grant)'s.
 
+use crate::https::NewConnection;
 use crate::iam_error::{Failure, IamError, RawError};
 use crate::policy::{self, POLICY_NAME};
 use crate::principal::{Principal, PrincipalKind};
 use crate::refusal::{Reason, Refusal};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::config::Builder;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use percent_encoding::percent_decode_str;
@@ -19,6 +21,7 @@ use std::time::Duration;
 pub struct InlinePolicies<'a> {
     iam: &'a Client,
     principal: &'a Principal,
+    is_put_over_new_connection: bool,
 }
 
 /// How much of its quota a principal's inline policies use, in characters without white space, all of them together.
@@ -35,7 +38,12 @@ pub struct Usage {
 impl<'a> InlinePolicies<'a> {
     /// Those of `principal`; nothing is called yet.
     pub fn new(iam: &'a Client, principal: &'a Principal) -> Self {
-        Self { iam, principal }
+        Self { iam, principal, is_put_over_new_connection: false }
+    }
+
+    /// The same, whose [`put`](Self::put) goes over a connection of its own.
+    pub(crate) fn put_over_new_connection(self) -> Self {
+        Self { is_put_over_new_connection: true, ..self }
     }
 
     /// Our policy's document, decoded; `None` where the principal has none of that name.
@@ -73,16 +81,30 @@ impl<'a> InlinePolicies<'a> {
         let timeouts = TimeoutConfig::builder().operation_timeout(timeout).build();
         let once = Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         let name = self.principal.name();
+        let is_over_new_connection = self.is_put_over_new_connection;
+        let prepare = move |request: &mut HttpRequest| {
+            if is_over_new_connection {
+                request.add_extension(NewConnection);
+            }
+        };
         let answer = match self.principal.kind() {
             PrincipalKind::User => {
                 let call = self.iam.put_user_policy().user_name(name).policy_name(POLICY_NAME);
                 let call = call.policy_document(document).customize().config_override(once);
-                call.send().await.map(drop).map_err(|error| RawError::new("PutUserPolicy", &error))
+                call.mutate_request(prepare)
+                    .send()
+                    .await
+                    .map(drop)
+                    .map_err(|error| RawError::new("PutUserPolicy", &error))
             }
             PrincipalKind::Role => {
                 let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY_NAME);
                 let call = call.policy_document(document).customize().config_override(once);
-                call.send().await.map(drop).map_err(|error| RawError::new("PutRolePolicy", &error))
+                call.mutate_request(prepare)
+                    .send()
+                    .await
+                    .map(drop)
+                    .map_err(|error| RawError::new("PutRolePolicy", &error))
             }
         };
         answer.map_err(|error| error.into_failure(self.principal.as_str()))

@@ -236,6 +236,27 @@ def test_a_server_that_closes_after_each_answer_and_does_not_say_so(start_secure
     assert all(len(connection.actions) == 1 for connection in iam.connections)
 
 
+def test_a_server_that_closes_a_moment_after_the_answer_before_each_put(start_secured, iam, sns):
+    """What was read over one connection does not say that the put can go over it, however often that is tried."""
+
+    def respond(handler, action, _count):
+        if action != "ListUserPolicies":
+            return False
+        handler.answer(*forwarded(handler))
+        time.sleep(0.2)
+        handler.close_connection = True
+        return True
+
+    iam.respond = respond
+    with start_secured() as function:
+        reply = function.invoke(USER)
+        assert (reply.is_error, reply.body.get("outcome")) == (False, "granted"), reply
+    # The first went over the connection that nobody read any more.
+    actions = iam.actions()
+    assert actions[: actions.index("PutUserPolicy")] == ["GetUserPolicy", "ListUserPolicies"] * 2
+    assert actions.count("PutUserPolicy") == 1
+
+
 UNAVAILABLE = (503, [("Content-Type", "text/xml")], b"<ErrorResponse/>")
 
 
