@@ -1,8 +1,11 @@
 //! What each error of IAM means: whether it is final, may pass, or waits for somebody to mend something.
 
 use crate::refusal::{Reason, Refusal};
-use crate::sdk_error::explain;
+use crate::sdk_error::{cause, explain};
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+
+/// IAM's code for what it does not have, be it a policy or whose policy it would be.
+const NO_SUCH_ENTITY: &str = "NoSuchEntity";
 
 /// A call that did not do what it should.
 #[derive(Debug)]
@@ -60,12 +63,14 @@ impl RawError {
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
-        Self {
-            call,
-            code: error.code().unwrap_or_default().to_owned(),
-            is_server_error: error.raw_response().is_some_and(|answer| answer.status().is_server_error()),
-            context: explain(call, error),
-        }
+        let code = error.code().unwrap_or_default().to_owned();
+        let context = match code.as_str() {
+            // An answer like any other: a principal's first grant begins with it.
+            NO_SUCH_ENTITY => cause(error),
+            _ => explain(call, error),
+        };
+        let is_server_error = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
+        Self { call, code, is_server_error, context }
     }
 
     /// The call that failed.
@@ -75,7 +80,7 @@ impl RawError {
 
     /// Whether IAM does not know what was asked for.
     pub(crate) fn is_no_such_entity(&self) -> bool {
-        self.code == "NoSuchEntity"
+        self.code == NO_SUCH_ENTITY
     }
 
     /// Sorts IAM's errors.
@@ -87,7 +92,7 @@ impl RawError {
         let Self { call, context, .. } = self;
         let principal = principal.to_owned();
         match self.code.as_str() {
-            "NoSuchEntity" => refused(Reason::NoSuchPrincipal, "IAM knows no such user or role (any more)"),
+            NO_SUCH_ENTITY => refused(Reason::NoSuchPrincipal, "IAM knows no such user or role (any more)"),
             "LimitExceeded" => Failure::Full,
             "UnmodifiableEntity" => {
                 refused(Reason::ProtectedRole, "only the AWS service that it belongs to can modify it")

@@ -4,12 +4,20 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use std::error::Error;
 
-/// The error's cause on one line, down to the last source; all that the SDK knows of it goes to the log.
+/// The error's cause on one line; all that the SDK knows of it goes to the log.
 pub fn explain<E>(call: &str, error: &SdkError<E>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
     tracing::warn!(call, error = %DisplayErrorContext(error), "an AWS call failed");
+    cause(error)
+}
+
+/// The error's cause on one line, down to the last source.
+pub fn cause<E>(error: &SdkError<E>) -> String
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
     let mut text = error.to_string();
     if let Some(code) = error.code() {
         text.push_str(&format!(": {code}: {}", error.message().unwrap_or("no message")));

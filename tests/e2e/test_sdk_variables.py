@@ -83,6 +83,13 @@ def test_levels_by_module(start):
         assert len(debug) > 5 and not [line for line in lines(function) if line["level"] == "DEBUG"]
 
 
+def test_a_first_grant_warns_of_nothing(start):
+    """IAM's answer that there is no policy yet is no failure of a call."""
+    with start() as function:
+        assert function.invoke(USER).body["outcome"] == "granted"
+        assert {line["level"] for line in lines(function)} == {"INFO"}
+
+
 def test_a_level_of_lambda(start):
     wrong = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     with start(**wrong) as function:
