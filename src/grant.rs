@@ -44,6 +44,7 @@ use crate::lease::Expiry;
 use crate::policy::{self, Merge, POLICY_NAME};
 use crate::refusal::{Reason, Refusal};
 use aws_sdk_iam::Client;
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
@@ -266,8 +267,10 @@ impl Writer<'_> {
             let Merge::Write { document, added } = &known.merge else {
                 return Ok(());
             };
-            let folded = policy::fold(document);
-            let document = if is_folded { &folded } else { document };
+            let text = match is_folded {
+                true => Cow::Owned(policy::fold(document)),
+                false => Cow::Borrowed(document),
+            };
             (self.progress.on_write)(added);
             // After a failure the connection of the read in between may be as bad as the one that failed, and to connect may
             // take what the put has of time: they take turns.
@@ -275,7 +278,7 @@ impl Writer<'_> {
                 0 => self.policies,
                 _ => self.policies.put_over_new_connection(),
             };
-            match policies.put(document, PUT_TIMEOUT).await {
+            match policies.put(&text, PUT_TIMEOUT).await {
                 Ok(()) => {
                     // What is done is in the log even if the notice, or the rest of this invocation, gets lost.
                     tracing::info!(
@@ -287,7 +290,9 @@ impl Writer<'_> {
                     );
                     return Ok(());
                 }
-                Err(Failure::Full) if !is_folded && folded.len() < document.len() => is_folded = true,
+                Err(Failure::Full) if !is_folded && policy::fold(document).len() < document.len() => {
+                    is_folded = true
+                }
                 Err(Failure::Full) => return Err(Stop::Refused(self.full().await)),
                 Err(Failure::Passing(error)) => {
                     failures += 1;
