@@ -4,6 +4,7 @@
 
 use crate::config::{AllowlistLocation, Config};
 use crate::https::Https;
+use crate::on_heap::on_heap;
 use crate::sdk_variables;
 use aws_sdk_iam::config::{BehaviorVersion, IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_types::retry::RetryConfig;
@@ -76,11 +77,11 @@ impl Clients {
     /// Begins to connect to IAM and SNS. Nothing is called, and whatever fails will fail again, and be told, when it is needed.
     pub async fn connect_ahead(&self, https: &Https) {
         let iam = self.iam.get_user_policy().user_name("-").policy_name("-").customize();
-        drop(iam.interceptor(https.connect_only()).send().await);
+        drop(on_heap(|| iam.interceptor(https.connect_only()).send()).await);
         // While the one waits for its peer, the other is prepared.
         yield_now().await;
         let sns = self.sns.publish().message("-").customize();
-        drop(sns.interceptor(https.connect_only()).send().await);
+        drop(on_heap(|| sns.interceptor(https.connect_only()).send()).await);
         yield_now().await;
     }
 }

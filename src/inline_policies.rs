@@ -5,6 +5,7 @@
 
 use crate::https::NewConnection;
 use crate::iam_error::{Failure, IamError, RawError};
+use crate::on_heap::on_heap;
 use crate::policy::{self, POLICY_NAME};
 use crate::principal::{Principal, PrincipalKind};
 use crate::refusal::{Reason, Refusal};
@@ -91,8 +92,7 @@ impl<'a> InlinePolicies<'a> {
             PrincipalKind::User => {
                 let call = self.iam.put_user_policy().user_name(name).policy_name(POLICY_NAME);
                 let call = call.policy_document(document).customize().config_override(once);
-                call.mutate_request(prepare)
-                    .send()
+                on_heap(|| call.mutate_request(prepare).send())
                     .await
                     .map(drop)
                     .map_err(|error| RawError::new("PutUserPolicy", &error))
@@ -100,8 +100,7 @@ impl<'a> InlinePolicies<'a> {
             PrincipalKind::Role => {
                 let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY_NAME);
                 let call = call.policy_document(document).customize().config_override(once);
-                call.mutate_request(prepare)
-                    .send()
+                on_heap(|| call.mutate_request(prepare).send())
                     .await
                     .map(drop)
                     .map_err(|error| RawError::new("PutRolePolicy", &error))
@@ -129,12 +128,12 @@ impl<'a> InlinePolicies<'a> {
         match self.principal.kind() {
             PrincipalKind::User => {
                 let pages = self.iam.list_user_policies().user_name(name).into_paginator().items();
-                let names = pages.send().collect::<Result<_, _>>().await;
+                let names = on_heap(|| pages.send().collect::<Result<_, _>>()).await;
                 names.map_err(|error| RawError::new("ListUserPolicies", &error))
             }
             PrincipalKind::Role => {
                 let pages = self.iam.list_role_policies().role_name(name).into_paginator().items();
-                let names = pages.send().collect::<Result<_, _>>().await;
+                let names = on_heap(|| pages.send().collect::<Result<_, _>>()).await;
                 names.map_err(|error| RawError::new("ListRolePolicies", &error))
             }
         }
@@ -145,12 +144,14 @@ impl<'a> InlinePolicies<'a> {
         let text = match self.principal.kind() {
             PrincipalKind::User => {
                 let call = self.iam.get_user_policy().user_name(name).policy_name(policy_name);
-                let answer = call.send().await.map_err(|error| RawError::new("GetUserPolicy", &error))?;
+                let answer =
+                    on_heap(|| call.send()).await.map_err(|error| RawError::new("GetUserPolicy", &error))?;
                 answer.policy_document
             }
             PrincipalKind::Role => {
                 let call = self.iam.get_role_policy().role_name(name).policy_name(policy_name);
-                let answer = call.send().await.map_err(|error| RawError::new("GetRolePolicy", &error))?;
+                let answer =
+                    on_heap(|| call.send()).await.map_err(|error| RawError::new("GetRolePolicy", &error))?;
                 answer.policy_document
             }
         };

@@ -41,6 +41,7 @@ pub mod next_step;
 pub mod notice;
 pub mod notice_chat;
 pub mod notice_text;
+pub mod on_heap;
 pub mod outcome;
 pub mod pattern;
 pub mod policy;

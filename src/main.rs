@@ -3,7 +3,7 @@
 use lambda_invoke_remediator::log::{self, Handling};
 use lambda_invoke_remediator::{clients::Clients, config::Config, event::Payload, handler::HandlerError};
 use lambda_invoke_remediator::{handler::Remediator, outcome::Outcome};
-use lambda_invoke_remediator::{https::Https, subscriber};
+use lambda_invoke_remediator::{https::Https, on_heap::on_heap, reply::Reply, subscriber};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 // Nothing calls it by this name: it is linked in the place of libm's.
 use static_pow as _;
@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     subscriber::init(|name| std::env::var(name).ok());
-    match run().await {
+    match on_heap(run).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::write_failure(&mut std::io::stdout().lock(), error.as_ref());
@@ -31,13 +31,14 @@ async fn run() -> Result<(), Error> {
     remediator.start().await?;
     // Lambda gives the init phase more of a processor than a small function has afterwards.
     https.connected().await;
-    let handle = |event: LambdaEvent<Payload>| async move {
-        let request_id = event.context.request_id.clone();
-        let on_handled = |took: Duration, handled: Result<&Outcome, &HandlerError>| {
-            let handling = Handling { request_id: &request_id, took, ended: SystemTime::now() };
-            log::write(&mut std::io::stdout().lock(), &handling, handled);
-        };
-        remediator.handle(event, &on_handled).await
+    lambda_runtime::run(service_fn(|event| on_heap(|| handle(remediator, event)))).await
+}
+
+async fn handle(remediator: &Remediator, event: LambdaEvent<Payload>) -> Result<Reply, HandlerError> {
+    let request_id = event.context.request_id.clone();
+    let on_handled = |took: Duration, handled: Result<&Outcome, &HandlerError>| {
+        let handling = Handling { request_id: &request_id, took, ended: SystemTime::now() };
+        log::write(&mut std::io::stdout().lock(), &handling, handled);
     };
-    lambda_runtime::run(service_fn(handle)).await
+    remediator.handle(event, &on_handled).await
 }

@@ -7,6 +7,7 @@
 use crate::denial::{Denial, Facts};
 use crate::notice_chat::ChatNotice;
 use crate::notice_text;
+use crate::on_heap::on_heap;
 use crate::outcome::{Outcome, Verdict, name, what, who};
 use crate::sdk_error::explain;
 use crate::text::one_line;
@@ -127,19 +128,17 @@ impl Notice {
     }
 
     /// Publishes it. Needs `sns:Publish` on the topic.
-    pub async fn publish(&self, sns: &Client, topic_arn: &str) -> Result<(), NoticeError> {
+    pub async fn publish(self, sns: &Client, topic_arn: &str) -> Result<(), NoticeError> {
         let failed = |context: String| NoticeError { topic: topic_arn.to_owned(), context };
-        let mut call = sns
-            .publish()
-            .topic_arn(topic_arn)
-            .subject(&self.subject)
-            .message(&self.message)
-            .message_structure("json");
-        for (key, value) in &self.attributes {
+        // The bodies are in the message by now, which is large, and sent as it is.
+        let Self { subject, message, attributes, .. } = self;
+        let mut call =
+            sns.publish().topic_arn(topic_arn).subject(subject).message(message).message_structure("json");
+        for (key, value) in attributes {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            call = call.message_attributes(*key, attribute.map_err(|error| failed(error.to_string()))?);
+            call = call.message_attributes(key, attribute.map_err(|error| failed(error.to_string()))?);
         }
-        call.send().await.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
+        on_heap(|| call.send()).await.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
     }
 }
 
