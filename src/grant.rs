@@ -263,6 +263,12 @@ impl Writer<'_> {
         let mut is_folded = false;
         let mut failures = 0;
         loop {
+            // After a failure the connection of the read in between may be as bad as the one that failed, or else a new one may
+            // be what is slow: they take turns.
+            let policies = match failures % 2 {
+                0 => self.policies,
+                _ => self.policies.over_new_connection().await,
+            };
             known = self.young(known).await?;
             let Merge::Write { document, added } = &known.merge else {
                 return Ok(());
@@ -272,12 +278,6 @@ impl Writer<'_> {
                 false => Cow::Borrowed(document),
             };
             (self.progress.on_write)(added);
-            // After a failure the connection of the read in between may be as bad as the one that failed, and to connect may
-            // take what the put has of time: they take turns.
-            let policies = match failures % 2 {
-                0 => self.policies,
-                _ => self.policies.put_over_new_connection(),
-            };
             match policies.put(&text, PUT_TIMEOUT).await {
                 Ok(()) => {
                     // What is done is in the log even if the notice, or the rest of this invocation, gets lost.

@@ -43,13 +43,23 @@ const MAX_AHEAD: Duration = Duration::from_secs(5);
 /// How long the init phase waits for connections: as long as it takes to the other side of the world.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
+/// Why a call ends that is there for the connection.
+const NOTHING_WANTED: &str = "nothing but the connection is wanted";
+
 type BoxError = Box<dyn Error + Send + Sync>;
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// In a request's extensions: it goes over a connection that none went over before. A kept one may be closed by the other
-/// side at the very moment at which a request is sent over it, and nothing tells whether that arrived.
-#[derive(Debug, Clone)]
-pub(crate) struct NewConnection;
+/// In a request's extensions: how it uses connections, other than any that there is.
+///
+/// A kept one may be closed by the other side at the very moment at which a request is sent over it, and nothing tells whether
+/// that arrived.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Connect {
+    /// One is opened for a request that wants a new one, and nothing is sent.
+    Ahead,
+    /// It goes over one that none went over before.
+    Anew,
+}
 
 /// One pool of connections.
 #[derive(Debug, Clone)]
@@ -130,7 +140,7 @@ impl Intercept for ConnectOnly {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         self.0.open(context.request().uri().parse()?);
-        Err("nothing but the connection is wanted".into())
+        Err(NOTHING_WANTED.into())
     }
 }
 
@@ -144,12 +154,21 @@ impl HttpConnector for Connector {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
+        let connect = request.extensions().get().copied();
+        if let Some(Connect::Ahead) = connect {
+            let (https, uri) = (self.0.clone(), request.uri().clone());
+            return HttpConnectorFuture::new(async move {
+                https.dial.open(uri);
+                https.connected().await;
+                Err(ConnectorError::user(NOTHING_WANTED.into()))
+            });
+        }
         let connection = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(&connection));
         }
-        let answer = match request.extensions().get() {
-            Some(NewConnection) => pool(&self.0.dial, 0).request(request),
+        let answer = match connect {
+            Some(Connect::Ahead | Connect::Anew) => pool(&self.0.dial, 0).request(request),
             None => self.0.client.request(request),
         };
         HttpConnectorFuture::new(async move {

@@ -3,6 +3,7 @@
 use crate::refusal::{Reason, Refusal};
 use crate::sdk_error::{cause, explain};
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_types::error::display::DisplayErrorContext;
 
 /// IAM's code for what it does not have, be it a policy or whose policy it would be.
 const NO_SUCH_ENTITY: &str = "NoSuchEntity";
@@ -65,8 +66,11 @@ impl RawError {
     {
         let code = error.code().unwrap_or_default().to_owned();
         let context = match code.as_str() {
-            // An answer like any other: a principal's first grant begins with it.
-            NO_SUCH_ENTITY => cause(error),
+            // Not yet a failure: a principal's first grant begins with it.
+            NO_SUCH_ENTITY => {
+                tracing::debug!(call, error = %DisplayErrorContext(error), "IAM does not have it");
+                cause(error)
+            }
             _ => explain(call, error),
         };
         let is_server_error = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
@@ -92,7 +96,10 @@ impl RawError {
         let Self { call, context, .. } = self;
         let principal = principal.to_owned();
         match self.code.as_str() {
-            NO_SUCH_ENTITY => refused(Reason::NoSuchPrincipal, "IAM knows no such user or role (any more)"),
+            NO_SUCH_ENTITY => {
+                tracing::warn!(call, error = context, "an AWS call failed");
+                refused(Reason::NoSuchPrincipal, "IAM knows no such user or role (any more)")
+            }
             "LimitExceeded" => Failure::Full,
             "UnmodifiableEntity" => {
                 refused(Reason::ProtectedRole, "only the AWS service that it belongs to can modify it")

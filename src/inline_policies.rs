@@ -3,7 +3,7 @@
 //! It is the wire and nothing more: what a document says is [`policy`]'s, when to write is
 //! [`grant`](crate::grant)'s.
 
-use crate::https::NewConnection;
+use crate::https::Connect;
 use crate::iam_error::{Failure, IamError, RawError};
 use crate::on_heap::on_heap;
 use crate::policy::{self, POLICY_NAME};
@@ -22,7 +22,7 @@ use std::time::Duration;
 pub struct InlinePolicies<'a> {
     iam: &'a Client,
     principal: &'a Principal,
-    is_put_over_new_connection: bool,
+    is_over_new_connection: bool,
 }
 
 /// How much of its quota a principal's inline policies use, in characters without white space, all of them together.
@@ -39,12 +39,17 @@ pub struct Usage {
 impl<'a> InlinePolicies<'a> {
     /// Those of `principal`; nothing is called yet.
     pub fn new(iam: &'a Client, principal: &'a Principal) -> Self {
-        Self { iam, principal, is_put_over_new_connection: false }
+        Self { iam, principal, is_over_new_connection: false }
     }
 
-    /// The same, whose [`put`](Self::put) goes over a connection of its own.
-    pub(crate) fn put_over_new_connection(self) -> Self {
-        Self { is_put_over_new_connection: true, ..self }
+    /// The same, whose [`put`](Self::put) goes over a connection of its own: one that is opened here, so that the put has all
+    /// its time for itself, and is sent as soon as it is begun.
+    pub(crate) async fn over_new_connection(self) -> Self {
+        let call = self.iam.get_user_policy().user_name("-").policy_name("-").customize();
+        let call = call.mutate_request(|request| request.add_extension(Connect::Ahead));
+        // Whatever fails will fail again, and be told, in the put.
+        drop(on_heap(|| call.send()).await);
+        Self { is_over_new_connection: true, ..self }
     }
 
     /// Our policy's document, decoded; `None` where the principal has none of that name.
@@ -66,6 +71,7 @@ impl<'a> InlinePolicies<'a> {
         };
         let names = self.names().await.map_err(|error| error.into_failure(self.principal.as_str()))?;
         if names.iter().any(|name| name == POLICY_NAME) {
+            tracing::warn!(principal = %self.principal, "IAM lists LambdaInvokePermission, and says that there is none");
             return Err(Failure::Lagging(IamError::CallFailed {
                 call: error.call(),
                 principal: self.principal.to_string(),
@@ -82,25 +88,26 @@ impl<'a> InlinePolicies<'a> {
         let timeouts = TimeoutConfig::builder().operation_timeout(timeout).build();
         let once = Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         let name = self.principal.name();
-        let is_over_new_connection = self.is_put_over_new_connection;
-        let prepare = move |request: &mut HttpRequest| {
-            if is_over_new_connection {
-                request.add_extension(NewConnection);
-            }
-        };
+        let connect = |request: &mut HttpRequest| request.add_extension(Connect::Anew);
         let answer = match self.principal.kind() {
             PrincipalKind::User => {
                 let call = self.iam.put_user_policy().user_name(name).policy_name(POLICY_NAME);
-                let call = call.policy_document(document).customize().config_override(once);
-                on_heap(|| call.mutate_request(prepare).send())
+                let mut call = call.policy_document(document).customize().config_override(once);
+                if self.is_over_new_connection {
+                    call = call.mutate_request(connect);
+                }
+                on_heap(|| call.send())
                     .await
                     .map(drop)
                     .map_err(|error| RawError::new("PutUserPolicy", &error))
             }
             PrincipalKind::Role => {
                 let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY_NAME);
-                let call = call.policy_document(document).customize().config_override(once);
-                on_heap(|| call.mutate_request(prepare).send())
+                let mut call = call.policy_document(document).customize().config_override(once);
+                if self.is_over_new_connection {
+                    call = call.mutate_request(connect);
+                }
+                on_heap(|| call.send())
                     .await
                     .map(drop)
                     .map_err(|error| RawError::new("PutRolePolicy", &error))

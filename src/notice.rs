@@ -130,7 +130,7 @@ impl Notice {
     /// Publishes it. Needs `sns:Publish` on the topic.
     pub async fn publish(self, sns: &Client, topic_arn: &str) -> Result<(), NoticeError> {
         let failed = |context: String| NoticeError { topic: topic_arn.to_owned(), context };
-        // The bodies are in the message by now, which is large, and sent as it is.
+        // The message is large, and the SDK wants one of its own.
         let Self { subject, message, attributes, .. } = self;
         let mut call =
             sns.publish().topic_arn(topic_arn).subject(subject).message(message).message_structure("json");

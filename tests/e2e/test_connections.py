@@ -243,7 +243,7 @@ def test_a_server_that_closes_a_moment_after_the_answer_before_each_put(start_se
         if action != "ListUserPolicies":
             return False
         handler.answer(*forwarded(handler))
-        time.sleep(0.2)
+        time.sleep(0.5)
         handler.close_connection = True
         return True
 
@@ -255,6 +255,30 @@ def test_a_server_that_closes_a_moment_after_the_answer_before_each_put(start_se
     actions = iam.actions()
     assert actions[: actions.index("PutUserPolicy")] == ["GetUserPolicy", "ListUserPolicies"] * 2
     assert actions.count("PutUserPolicy") == 1
+
+
+def test_a_put_over_a_new_connection_does_not_wait_for_it(start_secured, iam, sns):
+    """Far away, to connect and to put take longer than a put may."""
+
+    def greet(_sock, number):
+        time.sleep(0.7 if number else 0)
+        return False
+
+    def respond(handler, action, count):
+        if action != "PutUserPolicy":
+            return False
+        time.sleep(0.6 if count else 0)
+        handler.close_connection = count == 0
+        return count == 0
+
+    iam.greet, iam.respond = greet, respond
+    with start_secured() as function:
+        reply = function.invoke(USER)
+        assert (reply.is_error, reply.body.get("outcome")) == (False, "granted"), reply
+    assert [connection.actions for connection in iam.connections if "PutUserPolicy" in connection.actions] == [
+        ["GetUserPolicy", "ListUserPolicies", "PutUserPolicy"],
+        ["PutUserPolicy"],
+    ]
 
 
 UNAVAILABLE = (503, [("Content-Type", "text/xml")], b"<ErrorResponse/>")
