@@ -40,7 +40,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a connection that was opened ahead may wait for its first call: less than a server waits for it.
 const MAX_AHEAD: Duration = Duration::from_secs(5);
 
-/// How long the init phase waits for connections: as long as it takes to the other side of the world.
+/// How long is waited for connections that are opened ahead, in the init phase or before a put: as long as it takes to the
+/// other side of the world.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a call ends that is there for the connection.
@@ -154,23 +155,23 @@ impl HttpConnector for Connector {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        let connect = request.extensions().get().copied();
-        if let Some(Connect::Ahead) = connect {
-            let (https, uri) = (self.0.clone(), request.uri().clone());
-            return HttpConnectorFuture::new(async move {
-                https.dial.open(uri);
-                https.connected().await;
-                Err(ConnectorError::user(NOTHING_WANTED.into()))
-            });
-        }
+        let client = match request.extensions().get() {
+            Some(Connect::Ahead) => {
+                let (https, uri) = (self.0.clone(), request.uri().clone());
+                return HttpConnectorFuture::new(async move {
+                    https.dial.open(uri);
+                    https.connected().await;
+                    Err(ConnectorError::user(NOTHING_WANTED.into()))
+                });
+            }
+            Some(Connect::Anew) => pool(&self.0.dial, 0),
+            None => self.0.client.clone(),
+        };
         let connection = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(&connection));
         }
-        let answer = match connect {
-            Some(Connect::Ahead | Connect::Anew) => pool(&self.0.dial, 0).request(request),
-            None => self.0.client.request(request),
-        };
+        let answer = client.request(request);
         HttpConnectorFuture::new(async move {
             // Whatever came between may pass: a connection that was refused, cut or given up, TLS that failed.
             let response = answer.await.map_err(|error| ConnectorError::io(error.into()))?;
