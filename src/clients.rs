@@ -38,6 +38,8 @@ pub struct Clients {
     pub sns: aws_sdk_sns::Client,
     /// SSM, in the parameter's region. Not made if the allowlist is not there, since making it is a tenth of the cold start.
     pub ssm: Lazy<aws_sdk_ssm::Client>,
+    /// What they send with, where that can hold a call back. `None` where calls are answered before they get there.
+    pub https: Option<Https>,
 }
 
 impl Clients {
@@ -71,11 +73,12 @@ impl Clients {
                 .build();
             aws_sdk_ssm::Client::new(&config.timeout_config(timeouts).build())
         };
-        Self { iam, sns, ssm: LazyLock::new(Box::new(ssm)) }
+        Self { iam, sns, ssm: LazyLock::new(Box::new(ssm)), https: Some(https.clone()) }
     }
 
     /// Begins to connect to IAM and SNS. Nothing is called, and whatever fails will fail again, and be told, when it is needed.
-    pub async fn connect_ahead(&self, https: &Https) {
+    pub async fn connect_ahead(&self) {
+        let Some(https) = &self.https else { return };
         let iam = self.iam.get_user_policy().user_name("-").policy_name("-").customize();
         drop(on_heap(|| iam.interceptor(https.connect_only()).send()).await);
         // While the one waits for its peer, the other is prepared.

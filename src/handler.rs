@@ -9,6 +9,7 @@ use crate::decision::{self, Decision, Grant, OwnIdentity, admit};
 use crate::denial::{self, Denial, Facts, Reading};
 use crate::event::Payload;
 use crate::grant::{self, GrantError, Granted, Progress};
+use crate::held::Held;
 use crate::iam_error::IamError;
 use crate::identity;
 use crate::lanes;
@@ -109,10 +110,10 @@ struct Subject<'a> {
 }
 
 /// A notice that was written ahead, and for what: it is sent only if that is what comes.
-struct Prepared {
+struct Prepared<'a> {
     verdict: Verdict,
     left_out: u64,
-    notice: Notice,
+    notice: Held<'a, Result<(), NoticeError>>,
 }
 
 /// What is being done, for the case that time runs out meanwhile.
@@ -253,13 +254,13 @@ impl Remediator {
     }
 
     /// What is to be said of a denial, and by which rule; what is decided to grant is granted here.
-    async fn decide(
-        &self,
+    async fn decide<'a>(
+        &'a self,
         denial: &mut Denial,
         facts: &mut Facts,
         own: &OwnIdentity,
         step: &Step,
-        prepared: &RefCell<Option<Prepared>>,
+        prepared: &RefCell<Option<Prepared<'a>>>,
     ) -> Result<(Verdict, Option<String>), HandlerError> {
         if let Err(refusal) = admit(denial, own) {
             return Ok((Verdict::Refused(refusal), None));
@@ -344,7 +345,7 @@ impl Remediator {
         step.replace(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
         let on_write = |added: &[String]| self.repeats().remember_write(grant, added);
         let progress = Progress { on_write: &on_write, on_watch };
-        let granted = grant::apply(&self.clients.iam, grant, self.config.mode, progress).await;
+        let granted = grant::apply(&self.clients, grant, self.config.mode, progress).await;
         let mut repeats = self.repeats();
         if let Err(GrantError::Iam(IamError::AccessDenied { .. })) | Ok(Granted::Refused(_)) = granted {
             repeats.forget_write(grant);
@@ -376,10 +377,12 @@ impl Remediator {
     }
 
     /// The notice of what will have become of it, while there is time.
-    fn prepare(&self, told: Subject<'_>, verdict: Verdict) -> Prepared {
+    fn prepare(&self, told: Subject<'_>, verdict: Verdict) -> Prepared<'_> {
         let outcome = Outcome::new(told.facts, &verdict, told.rule);
         let left_out = self.repeats().left_out(&outcome, &verdict, SystemTime::now()).unwrap_or(0);
         let notice = Notice::new(&outcome, told.facts, told.denial, &verdict, left_out);
+        let Clients { sns, https, .. } = &self.clients;
+        let notice = notice.hold(https.as_ref(), sns, &self.config.topic.arn);
         Prepared { verdict, left_out, notice }
     }
 
@@ -387,7 +390,7 @@ impl Remediator {
         &self,
         told: Subject<'_>,
         verdict: &Verdict,
-        prepared: Option<Prepared>,
+        prepared: Option<Prepared<'_>>,
         step: &Step,
     ) -> Result<Outcome, HandlerError> {
         let mut outcome = Outcome::new(told.facts, verdict, told.rule);
@@ -396,15 +399,16 @@ impl Remediator {
             Err(Repeat) => outcome.notice = NoticeState::Suppressed,
             Ok(left_out) => {
                 step.replace("publishing the notice".to_owned());
-                let notice = match prepared {
-                    Some(Prepared { verdict: expected, left_out: counted, notice })
-                        if (&expected, counted) == (verdict, left_out) =>
-                    {
-                        notice
+                let prepared = prepared
+                    .filter(|prepared| (&prepared.verdict, prepared.left_out) == (verdict, left_out))
+                    .and_then(|prepared| prepared.notice.in_time());
+                match prepared {
+                    Some(notice) => notice.send().await?,
+                    None => {
+                        let notice = Notice::new(&outcome, told.facts, told.denial, verdict, left_out);
+                        notice.publish(&self.clients.sns, &self.config.topic.arn).await?;
                     }
-                    Some(_) | None => Notice::new(&outcome, told.facts, told.denial, verdict, left_out),
-                };
-                notice.publish(&self.clients.sns, &self.config.topic.arn).await?;
+                }
                 self.repeats().remember_told(&outcome, verdict, SystemTime::now());
             }
         }

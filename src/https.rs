@@ -3,6 +3,7 @@
 //! It is the glue between the SDK and hyper. The SDK's own does the same with a proxy, HTTP/2 and more pools on top, none of
 //! which is used here: it made a fifth of the deployed binary, and had no way to connect before the first call.
 
+use crate::held::Gate;
 use crate::roots;
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
@@ -91,7 +92,16 @@ impl Https {
 
     /// For the SDK's clients.
     pub(crate) fn client(&self) -> SharedHttpClient {
-        let connector = SharedHttpConnector::new(Connector(self.clone()));
+        self.client_with(None)
+    }
+
+    /// For one call of such a client: its requests wait for the gate.
+    pub(crate) fn behind(&self, gate: &Gate) -> SharedHttpClient {
+        self.client_with(Some(gate.clone()))
+    }
+
+    fn client_with(&self, gate: Option<Gate>) -> SharedHttpClient {
+        let connector = SharedHttpConnector::new(Connector { https: self.clone(), gate });
         http_client_fn(move |_, _| connector.clone())
     }
 
@@ -147,7 +157,10 @@ impl Intercept for ConnectOnly {
 
 /// Sends the SDK's requests.
 #[derive(Debug)]
-struct Connector(Https);
+struct Connector {
+    https: Https,
+    gate: Option<Gate>,
+}
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -157,22 +170,26 @@ impl HttpConnector for Connector {
         };
         let client = match request.extensions().get() {
             Some(Connect::Ahead) => {
-                let (https, uri) = (self.0.clone(), request.uri().clone());
+                let (https, uri) = (self.https.clone(), request.uri().clone());
                 return HttpConnectorFuture::new(async move {
                     https.dial.open(uri);
                     https.connected().await;
                     Err(ConnectorError::user(NOTHING_WANTED.into()))
                 });
             }
-            Some(Connect::Anew) => pool(&self.0.dial, 0),
-            None => self.0.client.clone(),
+            Some(Connect::Anew) => pool(&self.https.dial, 0),
+            None => self.https.client.clone(),
         };
         let connection = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(&connection));
         }
         let answer = client.request(request);
+        let gate = self.gate.clone();
         HttpConnectorFuture::new(async move {
+            if let Some(gate) = gate {
+                gate.opened().await;
+            }
             // Whatever came between may pass: a connection that was refused, cut or given up, TLS that failed.
             let response = answer.await.map_err(|error| ConnectorError::io(error.into()))?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))

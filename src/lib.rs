@@ -27,6 +27,7 @@ pub mod error_text;
 pub mod event;
 pub mod grant;
 pub mod handler;
+mod held;
 pub mod https;
 pub mod iam_error;
 pub mod identity;

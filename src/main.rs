@@ -26,7 +26,7 @@ async fn run() -> Result<(), Error> {
     let config = Config::read(|name| std::env::var(name).ok())?;
     let https = Https::new()?;
     let clients = Clients::new(&config, &https);
-    clients.connect_ahead(&https).await;
+    clients.connect_ahead().await;
     let remediator = &Remediator::new(config, clients);
     remediator.start().await?;
     // Lambda gives the init phase more of a processor than a small function has afterwards.

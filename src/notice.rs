@@ -5,6 +5,8 @@
 //! [`Facts`], whose texts are on one line each, through JSON's own escapes, or through [`markdown`](crate::markdown).
 
 use crate::denial::{Denial, Facts};
+use crate::held::Held;
+use crate::https::Https;
 use crate::notice_chat::ChatNotice;
 use crate::notice_text;
 use crate::on_heap::on_heap;
@@ -13,7 +15,9 @@ use crate::sdk_error::explain;
 use crate::text::one_line;
 use crate::told::Told;
 use aws_sdk_sns::Client;
+use aws_sdk_sns::config::Builder;
 use aws_sdk_sns::types::MessageAttributeValue;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde::Serialize;
 
 /// SNS loses a notice whose subject has 100 characters, a line break or anything but ASCII.
@@ -129,6 +133,25 @@ impl Notice {
 
     /// Publishes it. Needs `sns:Publish` on the topic.
     pub async fn publish(self, sns: &Client, topic_arn: &str) -> Result<(), NoticeError> {
+        self.publish_with(None, sns, topic_arn).await
+    }
+
+    /// The same, made ready: it is published when it is sent.
+    pub(crate) fn hold<'a>(
+        self,
+        https: Option<&Https>,
+        sns: &'a Client,
+        topic_arn: &'a str,
+    ) -> Held<'a, Result<(), NoticeError>> {
+        Held::new(https, |client| self.publish_with(client, sns, topic_arn))
+    }
+
+    async fn publish_with(
+        self,
+        client: Option<SharedHttpClient>,
+        sns: &Client,
+        topic_arn: &str,
+    ) -> Result<(), NoticeError> {
         let failed = |context: String| NoticeError { topic: topic_arn.to_owned(), context };
         // The message is large, and the SDK wants one of its own.
         let Self { subject, message, attributes, .. } = self;
@@ -138,6 +161,10 @@ impl Notice {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             call = call.message_attributes(key, attribute.map_err(|error| failed(error.to_string()))?);
         }
+        let call = match client {
+            Some(client) => call.customize().config_override(Builder::new().http_client(client)),
+            None => call.customize(),
+        };
         on_heap(|| call.send()).await.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
     }
 }

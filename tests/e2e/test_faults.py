@@ -255,6 +255,42 @@ def test_a_slow_writer_reads_again_instead_of_writing_on_old_knowledge(account, 
     assert "iam:PutUserPolicy" not in spoiled.actions()
 
 
+def test_what_is_made_ready_is_sent_in_its_time(account, spoiled, variables):
+    """The last look and the notice are ready before the end of the watch: the look goes out after it, and the notice after the
+    look's answer. Where the notice was ready for so long that its time limit is nearly over, it is made anew."""
+    for slowness in [0.5, 3.8]:
+        account.put_policy("user/remotion_user", {"Version": "2012-10-17", "Statement": [FOREIGN]})
+        spoiled.clear()
+        waits = {("iam:GetUserPolicy", 2): slowness, ("sns:Publish", 0): 0.5}
+        spoiled.fault = lambda *call: time.sleep(waits.get(call, 0))
+        [reply] = deliver(variables, lambda number: None)
+        assert reply.body["outcome"] == "granted"
+        assert spoiled.actions() == [
+            *["iam:GetUserPolicy", "iam:PutUserPolicy", "iam:GetUserPolicy"],
+            *["iam:ListUserPolicies", "iam:GetUserPolicy", "sns:Publish"],
+        ]
+        _, put, _, _, last_look, notice = spoiled.times
+        assert 3.25 <= last_look - put < 3.75
+        assert slowness <= notice - last_look < slowness + 0.5
+        assert len(account.notices()) == 1
+
+
+def test_a_grant_that_the_last_look_does_not_find_is_not_told(account, spoiled, variables):
+    """Somebody who keeps no rule takes it away while it is watched, and then the notice is ready; it is written and watched
+    again, and told once."""
+    alone = {"Version": "2012-10-17", "Statement": [FOREIGN]}
+    spoiled.clear()
+    spoiled.fault = lambda action, count: (
+        account.put_policy("user/remotion_user", alone) if (action, count) == ("iam:GetUserPolicy", 2) else None
+    )
+    [reply] = deliver(variables, lambda number: None)
+    assert reply.body["outcome"] == "granted" and is_granted(account)
+    assert spoiled.actions().count("iam:PutUserPolicy") == 2
+    assert spoiled.actions()[-1] == "sns:Publish"
+    assert spoiled.times[-1] - spoiled.times[spoiled.actions().index("iam:PutUserPolicy")] > 6.5
+    assert len(account.notices()) == 1
+
+
 def test_a_hung_put_is_given_up_soon(account, spoiled, variables):
     spoiled.clear()
     spoiled.fault = lambda action, count: Fault(HANG) if (action, count) == ("iam:PutUserPolicy", 0) else None

@@ -193,7 +193,7 @@ impl FakeAws {
     }
 
     pub(crate) fn clients(&self) -> Clients {
-        Clients { iam: self.iam(), sns: self.sns(), ssm: self.ssm() }
+        Clients { iam: self.iam(), sns: self.sns(), ssm: self.ssm(), https: None }
     }
 
     fn iam(&self) -> aws_sdk_iam::Client {
