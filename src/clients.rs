@@ -34,8 +34,8 @@ pub type Lazy<Client> = LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>;
 pub struct Clients {
     /// IAM, a global service.
     pub iam: aws_sdk_iam::Client,
-    /// SNS, in the topic's region.
-    pub sns: aws_sdk_sns::Client,
+    /// SNS, in the topic's region. Made while the connection to IAM waits for its peer.
+    pub sns: Lazy<aws_sdk_sns::Client>,
     /// SSM, in the parameter's region. Not made if the allowlist is not there, since making it is a tenth of the cold start.
     pub ssm: Lazy<aws_sdk_ssm::Client>,
     /// What they send with, where that can hold a call back. `None` where calls are answered before they get there.
@@ -60,7 +60,8 @@ impl Clients {
             .identity_cache(IdentityCache::no_cache())
             .build();
         let iam = aws_sdk_iam::Client::new(&shared);
-        let sns = aws_sdk_sns::Client::new(&in_region(&shared, Some(config.topic.region.clone())));
+        let sns_config = in_region(&shared, Some(config.topic.region.clone()));
+        let sns = move || aws_sdk_sns::Client::new(&sns_config);
         let ssm_region = match &config.allowlist {
             AllowlistLocation::Ssm(parameter) => parameter.region.clone(),
             AllowlistLocation::Inline(_) => None,
@@ -73,7 +74,12 @@ impl Clients {
                 .build();
             aws_sdk_ssm::Client::new(&config.timeout_config(timeouts).build())
         };
-        Self { iam, sns, ssm: LazyLock::new(Box::new(ssm)), https: Some(https.clone()) }
+        Self {
+            iam,
+            sns: LazyLock::new(Box::new(sns)),
+            ssm: LazyLock::new(Box::new(ssm)),
+            https: Some(https.clone()),
+        }
     }
 
     /// Begins to connect to IAM and SNS. Nothing is called, and whatever fails will fail again, and be told, when it is needed.

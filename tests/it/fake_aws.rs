@@ -318,7 +318,7 @@ impl FakeAws {
         )
     }
 
-    fn sns(&self) -> aws_sdk_sns::Client {
+    fn sns(&self) -> Lazy<aws_sdk_sns::Client> {
         let state = Arc::clone(&self.0);
         let publish = mock!(aws_sdk_sns::Client::publish).then_compute_response(move |input| {
             let mut state = state.lock().unwrap();
@@ -337,7 +337,8 @@ impl FakeAws {
             });
             MockResponse::Output(PublishOutput::builder().message_id("1").build())
         });
-        mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&publish])
+        let client = mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&publish]);
+        Lazy::new(Box::new(|| client))
     }
 
     fn ssm(&self) -> Lazy<aws_sdk_ssm::Client> {
