@@ -69,8 +69,8 @@ const _: () = assert!(
 /// looks did not bring ten writers to an end any sooner.
 const LOOKS: [Duration; 1] = [Duration::from_millis(300)];
 /// The usage of the quota is asked for so many times as long before the end of the watch as a look took. It is mostly one
-/// call, so that it ends just before the watch does: what the last look, the notice and its call need is then still in the
-/// processor's caches.
+/// call, so that the last look and the notice are made ready just before the watch ends: what they need is then still in the
+/// processor's caches when they are sent.
 const USAGE_LOOKS: u32 = 2;
 /// The timer's own steps, which a look may be shorter than.
 const TIMER_STEP: Duration = Duration::from_millis(1);

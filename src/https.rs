@@ -3,7 +3,6 @@
 //! It is the glue between the SDK and hyper. The SDK's own does the same with a proxy, HTTP/2 and more pools on top, none of
 //! which is used here: it made a fifth of the deployed binary, and had no way to connect before the first call.
 
-use crate::held::Gate;
 use crate::roots;
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
@@ -32,6 +31,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower_service::Service;
@@ -63,6 +63,30 @@ pub(crate) enum Connect {
     Anew,
 }
 
+/// In a request's extensions: holds it back, before it takes a connection, until the gate is opened for good.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    pub(crate) fn shut() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.close();
+    }
+
+    /// Puts it into a request.
+    pub(crate) fn hold(self) -> impl Fn(&mut HttpRequest) {
+        move |request| request.add_extension(self.clone())
+    }
+
+    async fn opened(&self) {
+        // There is nothing to acquire: it ends when the semaphore is closed.
+        drop(self.0.acquire().await);
+    }
+}
+
 /// One pool of connections.
 #[derive(Debug, Clone)]
 pub struct Https {
@@ -92,16 +116,7 @@ impl Https {
 
     /// For the SDK's clients.
     pub(crate) fn client(&self) -> SharedHttpClient {
-        self.client_with(None)
-    }
-
-    /// For one call of such a client: its requests wait for the gate.
-    pub(crate) fn behind(&self, gate: &Gate) -> SharedHttpClient {
-        self.client_with(Some(gate.clone()))
-    }
-
-    fn client_with(&self, gate: Option<Gate>) -> SharedHttpClient {
-        let connector = SharedHttpConnector::new(Connector { https: self.clone(), gate });
+        let connector = SharedHttpConnector::new(Connector(self.clone()));
         http_client_fn(move |_, _| connector.clone())
     }
 
@@ -157,10 +172,7 @@ impl Intercept for ConnectOnly {
 
 /// Sends the SDK's requests.
 #[derive(Debug)]
-struct Connector {
-    https: Https,
-    gate: Option<Gate>,
-}
+struct Connector(Https);
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -170,22 +182,22 @@ impl HttpConnector for Connector {
         };
         let client = match request.extensions().get() {
             Some(Connect::Ahead) => {
-                let (https, uri) = (self.https.clone(), request.uri().clone());
+                let (https, uri) = (self.0.clone(), request.uri().clone());
                 return HttpConnectorFuture::new(async move {
                     https.dial.open(uri);
                     https.connected().await;
                     Err(ConnectorError::user(NOTHING_WANTED.into()))
                 });
             }
-            Some(Connect::Anew) => pool(&self.https.dial, 0),
-            None => self.https.client.clone(),
+            Some(Connect::Anew) => pool(&self.0.dial, 0),
+            None => self.0.client.clone(),
         };
+        let gate: Option<Gate> = request.extensions().get().cloned();
         let connection = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(&connection));
         }
         let answer = client.request(request);
-        let gate = self.gate.clone();
         HttpConnectorFuture::new(async move {
             if let Some(gate) = gate {
                 gate.opened().await;

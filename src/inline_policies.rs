@@ -4,7 +4,7 @@
 //! [`grant`](crate::grant)'s.
 
 use crate::held::Held;
-use crate::https::{Connect, Https};
+use crate::https::{Connect, Gate, Https};
 use crate::iam_error::{Failure, IamError, RawError};
 use crate::on_heap::on_heap;
 use crate::policy::{self, POLICY_NAME};
@@ -12,7 +12,6 @@ use crate::principal::{Principal, PrincipalKind};
 use crate::refusal::{Reason, Refusal};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::config::Builder;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -62,16 +61,16 @@ impl<'a> InlinePolicies<'a> {
     ///
     /// Needs `iam:GetUserPolicy` and `iam:ListUserPolicies`, or their twins for roles.
     pub async fn get(self) -> Result<Option<String>, Failure> {
-        self.get_with(None).await
+        self.get_behind(None).await
     }
 
     /// The same, made ready: it is read when it is sent.
     pub(crate) fn hold_get(self, https: Option<&Https>) -> Held<'a, Result<Option<String>, Failure>> {
-        Held::new(https, |client| self.get_with(client))
+        Held::new(https, |gate| self.get_behind(gate))
     }
 
-    async fn get_with(self, client: Option<SharedHttpClient>) -> Result<Option<String>, Failure> {
-        let error = match self.get_named(POLICY_NAME, client).await {
+    async fn get_behind(self, gate: Option<Gate>) -> Result<Option<String>, Failure> {
+        let error = match self.get_named(POLICY_NAME, gate).await {
             Ok(text) => {
                 let not_utf_8 =
                     || Refusal::new(Reason::UnreadablePolicy, format!("{POLICY_NAME} is not UTF-8"));
@@ -157,33 +156,24 @@ impl<'a> InlinePolicies<'a> {
         }
     }
 
-    async fn get_named(
-        self,
-        policy_name: &str,
-        client: Option<SharedHttpClient>,
-    ) -> Result<String, RawError> {
+    async fn get_named(self, policy_name: &str, gate: Option<Gate>) -> Result<String, RawError> {
         let name = self.principal.name();
-        let config = client.map(|client| Builder::new().http_client(client));
         let text = match self.principal.kind() {
             PrincipalKind::User => {
                 let call = self.iam.get_user_policy().user_name(name).policy_name(policy_name);
-                let call = match config {
-                    Some(config) => call.customize().config_override(config),
-                    None => call.customize(),
+                let answer = match gate {
+                    Some(gate) => on_heap(|| call.customize().mutate_request(gate.hold()).send()).await,
+                    None => on_heap(|| call.send()).await,
                 };
-                let answer =
-                    on_heap(|| call.send()).await.map_err(|error| RawError::new("GetUserPolicy", &error))?;
-                answer.policy_document
+                answer.map_err(|error| RawError::new("GetUserPolicy", &error))?.policy_document
             }
             PrincipalKind::Role => {
                 let call = self.iam.get_role_policy().role_name(name).policy_name(policy_name);
-                let call = match config {
-                    Some(config) => call.customize().config_override(config),
-                    None => call.customize(),
+                let answer = match gate {
+                    Some(gate) => on_heap(|| call.customize().mutate_request(gate.hold()).send()).await,
+                    None => on_heap(|| call.send()).await,
                 };
-                let answer =
-                    on_heap(|| call.send()).await.map_err(|error| RawError::new("GetRolePolicy", &error))?;
-                answer.policy_document
+                answer.map_err(|error| RawError::new("GetRolePolicy", &error))?.policy_document
             }
         };
         Ok(text)

@@ -6,7 +6,7 @@
 
 use crate::denial::{Denial, Facts};
 use crate::held::Held;
-use crate::https::Https;
+use crate::https::{Gate, Https};
 use crate::notice_chat::ChatNotice;
 use crate::notice_text;
 use crate::on_heap::on_heap;
@@ -15,9 +15,7 @@ use crate::sdk_error::explain;
 use crate::text::one_line;
 use crate::told::Told;
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::Builder;
 use aws_sdk_sns::types::MessageAttributeValue;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde::Serialize;
 
 /// SNS loses a notice whose subject has 100 characters, a line break or anything but ASCII.
@@ -133,7 +131,7 @@ impl Notice {
 
     /// Publishes it. Needs `sns:Publish` on the topic.
     pub async fn publish(self, sns: &Client, topic_arn: &str) -> Result<(), NoticeError> {
-        self.publish_with(None, sns, topic_arn).await
+        self.publish_behind(None, sns, topic_arn).await
     }
 
     /// The same, made ready: it is published when it is sent.
@@ -143,29 +141,30 @@ impl Notice {
         sns: &'a Client,
         topic_arn: &'a str,
     ) -> Held<'a, Result<(), NoticeError>> {
-        Held::new(https, |client| self.publish_with(client, sns, topic_arn))
+        Held::new(https, |gate| self.publish_behind(gate, sns, topic_arn))
     }
 
-    async fn publish_with(
+    async fn publish_behind(
         self,
-        client: Option<SharedHttpClient>,
+        gate: Option<Gate>,
         sns: &Client,
         topic_arn: &str,
     ) -> Result<(), NoticeError> {
         let failed = |context: String| NoticeError { topic: topic_arn.to_owned(), context };
-        // The message is large, and the SDK wants one of its own.
-        let Self { subject, message, attributes, .. } = self;
+        // The message is large, and the SDK wants one of its own. The bodies are in it.
+        let Self { subject, message, attributes, text, json, chat } = self;
+        drop((text, json, chat));
         let mut call =
             sns.publish().topic_arn(topic_arn).subject(subject).message(message).message_structure("json");
         for (key, value) in attributes {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             call = call.message_attributes(key, attribute.map_err(|error| failed(error.to_string()))?);
         }
-        let call = match client {
-            Some(client) => call.customize().config_override(Builder::new().http_client(client)),
-            None => call.customize(),
+        let answer = match gate {
+            Some(gate) => on_heap(|| call.customize().mutate_request(gate.hold()).send()).await,
+            None => on_heap(|| call.send()).await,
         };
-        on_heap(|| call.send()).await.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
+        answer.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
     }
 }
 
