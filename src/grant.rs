@@ -72,8 +72,9 @@ const LOOKS: [Duration; 1] = [Duration::from_millis(300)];
 /// call, so that the last look and the notice are made ready just before the watch ends: what they need is then still in the
 /// processor's caches when they are sent.
 const USAGE_LOOKS: u32 = 2;
-/// The timer's own steps, which a look may be shorter than.
-const TIMER_STEP: Duration = Duration::from_millis(1);
+/// How much sooner still. A look may be shorter than the timer's own steps, and after seconds of waiting the same call can take
+/// ten times as long, where other programs have had the processor meanwhile.
+const USAGE_SLACK: Duration = Duration::from_millis(10);
 /// How long after the end of the watch the usage may still come, where there are many other policies to read.
 const USAGE_GRACE: Duration = Duration::from_millis(2_000);
 /// Before a lost grant is added again, up to so long is waited, at random: writers who met once shall not meet again.
@@ -336,11 +337,11 @@ impl Writer<'_> {
     /// Watches what was written for [`SETTLE`], and at its end finds out the usage; `None` as soon as the grant is lost.
     async fn stays(&self, added: &[String]) -> Result<Option<Watched>, Stop> {
         let written = Instant::now();
-        let (mut ours, mut seen, mut usage_time) = (None, None, TIMER_STEP);
+        let (mut ours, mut seen, mut usage_time) = (None, None, USAGE_SLACK);
         for look in LOOKS {
             sleep_until(written + look.mul_f64(0.5 + fastrand::f64())).await;
             let known = self.read().await?;
-            usage_time = TIMER_STEP + known.since.elapsed() * USAGE_LOOKS;
+            usage_time = USAGE_SLACK + known.since.elapsed() * USAGE_LOOKS;
             match known.merge {
                 Merge::Covered { expires, .. } => seen = expires,
                 Merge::Write { .. } => return Ok(None),
