@@ -161,19 +161,23 @@ impl<'a> InlinePolicies<'a> {
         let text = match self.principal.kind() {
             PrincipalKind::User => {
                 let call = self.iam.get_user_policy().user_name(name).policy_name(policy_name);
-                let answer = match gate {
-                    Some(gate) => on_heap(|| call.customize().mutate_request(gate.hold()).send()).await,
-                    None => on_heap(|| call.send()).await,
-                };
-                answer.map_err(|error| RawError::new("GetUserPolicy", &error))?.policy_document
+                let mut call = call.customize();
+                if let Some(gate) = gate {
+                    call = call.mutate_request(gate.hold());
+                }
+                let answer =
+                    on_heap(|| call.send()).await.map_err(|error| RawError::new("GetUserPolicy", &error))?;
+                answer.policy_document
             }
             PrincipalKind::Role => {
                 let call = self.iam.get_role_policy().role_name(name).policy_name(policy_name);
-                let answer = match gate {
-                    Some(gate) => on_heap(|| call.customize().mutate_request(gate.hold()).send()).await,
-                    None => on_heap(|| call.send()).await,
-                };
-                answer.map_err(|error| RawError::new("GetRolePolicy", &error))?.policy_document
+                let mut call = call.customize();
+                if let Some(gate) = gate {
+                    call = call.mutate_request(gate.hold());
+                }
+                let answer =
+                    on_heap(|| call.send()).await.map_err(|error| RawError::new("GetRolePolicy", &error))?;
+                answer.policy_document
             }
         };
         Ok(text)

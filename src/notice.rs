@@ -160,11 +160,11 @@ impl Notice {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             call = call.message_attributes(key, attribute.map_err(|error| failed(error.to_string()))?);
         }
-        let answer = match gate {
-            Some(gate) => on_heap(|| call.customize().mutate_request(gate.hold()).send()).await,
-            None => on_heap(|| call.send()).await,
-        };
-        answer.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
+        let mut call = call.customize();
+        if let Some(gate) = gate {
+            call = call.mutate_request(gate.hold());
+        }
+        on_heap(|| call.send()).await.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
     }
 }
 
