@@ -29,7 +29,7 @@ const ATTEMPTS: u32 = 3;
 /// A client that is made when it is first asked for.
 pub type Lazy<Client> = LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>;
 
-/// A client for each service that is called.
+/// A client for each service that is called, and what they send with.
 #[derive(Debug)]
 pub struct Clients {
     /// IAM, a global service.
@@ -38,7 +38,7 @@ pub struct Clients {
     pub sns: Lazy<aws_sdk_sns::Client>,
     /// SSM, in the parameter's region. Not made if the allowlist is not there, since making it is a tenth of the cold start.
     pub ssm: Lazy<aws_sdk_ssm::Client>,
-    /// What they send with, where that can hold a call back. `None` where calls are answered before they get there.
+    /// What they send with, which connects ahead and can hold a call back. `None` where calls are answered before they get there.
     pub https: Option<Https>,
 }
 

@@ -68,9 +68,9 @@ const _: () = assert!(
 /// When the policy is looked at between a write and the end of [`SETTLE`], so that a lost grant is added again soon. More
 /// looks did not bring ten writers to an end any sooner.
 const LOOKS: [Duration; 1] = [Duration::from_millis(300)];
-/// The usage of the quota is asked for so many times as long before the end of the watch as a look took. It is mostly one
-/// call, so that the last look and the notice are made ready just before the watch ends: what they need is then still in the
-/// processor's caches when they are sent.
+/// The usage of the quota is asked for so many times as long before the end of the watch as a look took: it is mostly one call, and
+/// then the last look and the notice are made ready. Not much sooner, so that the processor's caches still hold what sending
+/// them needs.
 const USAGE_LOOKS: u32 = 2;
 /// How much sooner still. A look may be shorter than the timer's own steps, and after seconds of waiting the same call can take
 /// ten times as long, where other programs have had the processor meanwhile.
@@ -357,7 +357,7 @@ impl Writer<'_> {
         let last_look = self.policies.hold_get(self.https);
         let is_late_by = written.elapsed().saturating_sub(SETTLE);
         sleep_until(written + SETTLE).await;
-        // How much of the invocation's duration is no work: docs/performance.md leaves it out where it compares.
+        // How much of the invocation's duration had to pass anyway: docs/performance.md leaves it out where it compares.
         let waited_ms = written.elapsed().saturating_sub(is_late_by).as_secs_f64() * 1_000.0;
         tracing::info!(waitedMs = waited_ms, "LambdaInvokePermission was watched");
         let since = Instant::now();

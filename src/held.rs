@@ -23,7 +23,7 @@ pub(crate) struct Held<'a, Answer> {
 }
 
 enum Call<'a, Answer> {
-    /// It waits at the gate, or has not been begun.
+    /// It waits, mostly at the gate, or has not been begun.
     Waiting(Pin<Box<dyn Future<Output = Answer> + 'a>>),
     /// It failed before it got there.
     Ended(Answer),
@@ -72,7 +72,7 @@ mod tests {
     use std::net::TcpListener;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use tokio::time::{advance, sleep};
+    use tokio::time::{advance, sleep, timeout};
 
     /// Counts signed requests.
     #[derive(Debug, Clone, Default)]
@@ -124,9 +124,14 @@ mod tests {
         drop(dropped);
         sleep(Duration::from_millis(50)).await;
         assert!(nobody_came());
+        let somebody_came = async {
+            while nobody_came() {
+                sleep(Duration::from_millis(1)).await
+            }
+        };
         tokio::select! {
             _ = sent.send() => panic!("nobody answered"),
-            () = async { while nobody_came() { sleep(Duration::from_millis(1)).await } } => {}
+            came = timeout(Duration::from_secs(10), somebody_came) => came.unwrap(),
         }
         assert_eq!(signed.0.load(Ordering::Relaxed), 2);
     }
