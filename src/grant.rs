@@ -68,9 +68,9 @@ const _: () = assert!(
 /// When the policy is looked at between a write and the end of [`SETTLE`], so that a lost grant is added again soon. More
 /// looks did not bring ten writers to an end any sooner.
 const LOOKS: [Duration; 1] = [Duration::from_millis(300)];
-/// The usage of the quota is asked for so many times as long before the end of the watch as a look took: it is mostly one call, and
-/// then the last look and the notice are made ready. Not much sooner, so that the processor's caches still hold what sending
-/// them needs.
+/// The usage of the quota is asked for so many times as long before the end of the watch as a look took: it is mostly one
+/// call, and then the last look and the notice are made ready. Not much sooner, so that the processor's caches still hold what
+/// sending them needs.
 const USAGE_LOOKS: u32 = 2;
 /// How much sooner still. A look may be shorter than the timer's own steps, and after seconds of waiting the same call can take
 /// ten times as long, where other programs have had the processor meanwhile.
