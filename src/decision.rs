@@ -9,7 +9,7 @@ use crate::arn::FunctionArn;
 use crate::caller::Caller;
 use crate::denial::Denial;
 use crate::lease::Expiry;
-use crate::message::{Cause, DenialKind};
+use crate::message::{Cause, DenialKind, DeniedBy};
 use crate::principal::{Principal, SessionRole};
 use crate::refusal::{Reason, Refusal};
 use std::time::SystemTime;
@@ -205,6 +205,9 @@ fn incurable(cause: &Cause) -> &'static str {
     match cause {
         Cause::Stated { denial: DenialKind::Explicit, .. } => {
             "an explicit deny cannot be cured by an identity-based policy"
+        }
+        Cause::Stated { denied_by: DeniedBy::Unstated, .. } => {
+            "the reason in the message cannot be read: it names a kind of policy that is not known here"
         }
         Cause::Stated { .. } | Cause::Unstated => {
             "what does not allow the call is not an identity-based policy"

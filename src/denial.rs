@@ -11,18 +11,23 @@ use crate::agreement::{agreed, same, shown};
 use crate::arn::{Arn, FunctionArn, is_account};
 use crate::called_function::{CalledFunction, agreed_function};
 use crate::caller::{Caller, Subject, agreed_caller, named_caller};
-use crate::error_text::ErrorText;
+use crate::error_text::{self, ErrorText};
 use crate::event::{ApiCall, Payload};
 use crate::log_batch::{LogBatch, LogEvent};
-use crate::message::{self, Cause, Message, NotOneDenial, Resource};
+use crate::message::{self, AuthorizationDetails, Cause, Message, NotOneDenial, Resource};
 use crate::principal::Principal;
 use crate::refusal::{Reason, Refusal};
-use crate::sentences;
+use crate::sentences::{self, Told};
 use crate::source::Source;
 use crate::text::one_line;
 
 /// The only action that is ever granted.
 pub const ACTION: &str = "lambda:InvokeFunction";
+
+/// What a call of a function URL needs as well, and is never granted.
+///
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>.
+pub const URL_ACTION: &str = "lambda:InvokeFunctionUrl";
 
 /// A denied invoke, free of contradictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +113,8 @@ pub struct Facts {
     pub source_ip_address: Option<String>,
     /// CloudTrail's `userAgent`.
     pub user_agent: Option<String>,
+    /// Where AWS tells more of the denial.
+    pub authorization: Option<AuthorizationDetails>,
 }
 
 /// What an event turned out to be.
@@ -131,34 +138,66 @@ pub fn read(payload: &Payload) -> (Facts, Reading) {
         Payload::NotJson(why) => return (Facts::default(), ignored(format!("it is not JSON: {why}"))),
     };
     let other = match ApiCall::read(value) {
-        Ok(call) => return read_call(&call, Source::Cloudtrail),
+        Ok(call) => return read_call(&call),
         Err(other) => other,
     };
     if let Some(error) = ErrorText::read(value) {
         return read_text(&error);
     }
+    if let Some(text) = error_text::printed(value) {
+        let told = sentences::read(&text).told;
+        if told != Told::Nothing {
+            return conclude(&ErrorText::manual(&text), told);
+        }
+    }
     let source = other.is_of_cloudtrail.then_some(Source::Cloudtrail);
     (Facts { source, ..Facts::of_call(&other.call) }, ignored(other.why))
 }
 
-/// Reads the text of an error, from wherever it came.
+/// Reads the text of an error, from wherever it came. It counts only where its sentence is whole.
 pub fn read_text(error: &ErrorText<'_>) -> (Facts, Reading) {
-    let sentences = sentences::find(error.text);
-    // Different ones together are a message that cannot be read.
-    let message = sentences.join(" ");
-    let call = ApiCall {
-        envelope_account: error.account,
-        event_id: error.event_id,
-        event_time: error.event_time,
-        error_message: Some(&message),
-        malformed: error.malformed,
-        ..ApiCall::default()
-    };
-    if sentences.is_empty() {
-        let facts = Facts { source: Some(error.source), ..Facts::of_call(&call) };
-        return (facts, ignored("the text holds no denial".to_owned()));
+    conclude(error, sentences::read(error.text).told)
+}
+
+impl ErrorText<'_> {
+    /// What came with the text, as a record of a call would hold it.
+    fn call(&self) -> ApiCall<'_> {
+        ApiCall {
+            envelope_account: self.account,
+            event_id: self.event_id,
+            event_time: self.event_time,
+            malformed: self.malformed,
+            ..ApiCall::default()
+        }
     }
-    let (mut facts, reading) = read_call(&call, error.source);
+
+    fn facts(&self) -> Facts {
+        Facts { source: Some(self.source), ..Facts::of_call(&self.call()) }
+    }
+}
+
+/// What follows from what a text tells.
+fn conclude(error: &ErrorText<'_>, told: Told) -> (Facts, Reading) {
+    let call = error.call();
+    let facts = || error.facts();
+    let (mut facts, reading) = match told {
+        Told::Nothing => return (facts(), ignored("the text holds no denial".to_owned())),
+        Told::OtherAction(None) => return (facts(), other_action(None)),
+        Told::Denial(message) | Told::OtherAction(Some(message)) => {
+            read_message(&call, Some(Ok(message)), error.source)
+        }
+        Told::Several => {
+            let ambiguous = NotOneDenial::Ambiguous { names_invoke: true };
+            read_message(&call, Some(Err(ambiguous)), error.source)
+        }
+        Told::NotWhole(user) => {
+            let caller = user.as_deref().map(|user| named_caller(Subject::User(user)));
+            let principal = caller.as_ref().and_then(Caller::arn);
+            let why = "the text does not hold the whole sentence, from `User:` to the reason behind the function's ARN";
+            let facts = Facts { principal, cause: Some(Cause::Unread), ..facts() };
+            (facts, Reading::Refused(Refusal::new(Reason::UntrustedResource, why)))
+        }
+    };
     let principal = facts.principal.as_deref().and_then(Arn::parse);
     facts.account = facts
         .account
@@ -168,27 +207,55 @@ pub fn read_text(error: &ErrorText<'_>) -> (Facts, Reading) {
 }
 
 /// Reads the lines of a log, each by itself, and at the end what could not be read of the batch.
+///
+/// Programs print one error in several pieces, of which one is whole and others are cut: in a traceback, say, that shows the values of
+/// its variables. A line that holds nothing but a piece of what another line tells is none of its own.
 pub fn read_batch(batch: &LogBatch) -> Vec<(Facts, Reading)> {
-    let line = |event: &LogEvent| {
-        read_text(&ErrorText {
+    let read: Vec<sentences::Reading> = batch
+        .events
+        .iter()
+        .map(|event| sentences::read(event.message.as_deref().unwrap_or_default()))
+        .collect();
+    let is_piece = |place: usize, line: &sentences::Reading| {
+        let others = read.iter().enumerate();
+        let mut others = others.filter(|(other, line)| *other < place || line.is_whole());
+        others.any(|(_, other)| line.repeats(other))
+    };
+    let line = |(place, (event, line)): (usize, (&LogEvent, &sentences::Reading))| {
+        let error = ErrorText {
             source: Source::Log,
             text: event.message.as_deref().unwrap_or_default(),
             account: batch.owner.as_deref(),
             event_id: event.id.as_deref(),
             event_time: event.time.as_deref(),
             malformed: None,
-        })
+        };
+        match is_piece(place, line) {
+            true => {
+                let why = "the line holds a piece of what another line tells".to_owned();
+                (error.facts(), ignored(why))
+            }
+            false => conclude(&error, line.told.clone()),
+        }
     };
     let unread = batch.unread.as_ref().map(|why| {
         let facts = Facts { source: Some(Source::Log), ..Facts::default() };
         (facts, contradictory(format!("the batch cannot be read in full: {why}")))
     });
-    batch.events.iter().map(line).chain(unread).collect()
+    batch.events.iter().zip(&read).enumerate().map(line).chain(unread).collect()
 }
 
-fn read_call(call: &ApiCall<'_>, source: Source) -> (Facts, Reading) {
+fn read_call(call: &ApiCall<'_>) -> (Facts, Reading) {
+    read_message(call, call.error_message.map(message::parse), Source::Cloudtrail)
+}
+
+/// Reads what a call's record and its message say together.
+fn read_message(
+    call: &ApiCall<'_>,
+    parsed: Option<Result<Message, NotOneDenial>>,
+    source: Source,
+) -> (Facts, Reading) {
     let mut facts = Facts { source: Some(source), ..Facts::of_call(call) };
-    let parsed = call.error_message.map(message::parse);
     let subject = match &parsed {
         None | Some(Err(_)) => Subject::Unknown,
         Some(Ok(Message { user: None, .. })) => Subject::Service,
@@ -210,17 +277,24 @@ fn read_call(call: &ApiCall<'_>, source: Source) -> (Facts, Reading) {
     let function = agreed_function(call, resource, caller.as_ref().ok());
     facts.function = function.as_ref().ok().and_then(CalledFunction::one).cloned();
     facts.cause = Some(cause.clone());
+    facts.authorization = match &parsed {
+        Some(Ok(message)) => message.authorization.clone(),
+        None | Some(Err(_)) => None,
+    };
 
+    let action = match &parsed {
+        Some(Ok(message)) => message.action.as_deref(),
+        None | Some(Err(_)) => None,
+    };
+    let is_of_url = action.is_some_and(|action| action.eq_ignore_ascii_case(URL_ACTION));
     let ambiguous = match &parsed {
         Some(Ok(Message { action: Some(action), .. }))
-            if action != ACTION && !action.eq_ignore_ascii_case(ACTION) =>
+            if !is_of_url && !action.eq_ignore_ascii_case(ACTION) =>
         {
-            let why = format!("the action that was denied is `{}`", one_line(action, 128));
-            return (facts, Reading::Ignored(Refusal::new(Reason::OtherAction, why)));
+            return (facts, other_action(Some(action)));
         }
         Some(Err(NotOneDenial::Ambiguous { names_invoke: false })) => {
-            let why = "the message names other actions";
-            return (facts, Reading::Ignored(Refusal::new(Reason::OtherAction, why)));
+            return (facts, other_action(None));
         }
         Some(Err(NotOneDenial::Ambiguous { names_invoke: true })) => {
             Err("the message cannot be read as one denial".to_owned())
@@ -244,6 +318,16 @@ fn read_call(call: &ApiCall<'_>, source: Source) -> (Facts, Reading) {
         Ok((_, CalledFunction::Untrusted(why), _)) => {
             Reading::Refused(Refusal::new(Reason::UntrustedResource, why))
         }
+        Ok((_, CalledFunction::One(_), _)) if is_of_url => {
+            let why = format!("what was denied is `{URL_ACTION}`, which a call of its URL needs as well");
+            Reading::Refused(Refusal::new(Reason::FunctionUrl, why))
+        }
+        // The message alone may be one that was cut off behind the beginning of a longer name.
+        Ok((_, CalledFunction::One(_), _)) if cause == Cause::Unstated && !call.names_the_function() => {
+            let why = "nothing but a message without a reason names the function, and its end may be cut off";
+            facts.function = None;
+            Reading::Refused(Refusal::new(Reason::UntrustedResource, why))
+        }
         Ok((caller, CalledFunction::One(function), account)) => {
             let account = account.map(str::to_owned);
             Reading::Denial(Denial { source, caller, is_identified: is_recorded, function, cause, account })
@@ -254,6 +338,14 @@ fn read_call(call: &ApiCall<'_>, source: Source) -> (Facts, Reading) {
 
 fn contradictory(why: String) -> Reading {
     Reading::Refused(Refusal::new(Reason::ContradictoryEvent, why))
+}
+
+fn other_action(action: Option<&str>) -> Reading {
+    let why = match action {
+        Some(action) => format!("the action that was denied is `{}`", one_line(action, 128)),
+        None => "the message names other actions".to_owned(),
+    };
+    Reading::Ignored(Refusal::new(Reason::OtherAction, why))
 }
 
 fn ignored(why: String) -> Reading {
@@ -274,6 +366,7 @@ impl Facts {
             event_time: shown(call.event_time, 64),
             source_ip_address: shown(call.source_ip_address, 128),
             user_agent: shown(call.user_agent, 256),
+            authorization: None,
         }
     }
 }

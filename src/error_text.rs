@@ -26,26 +26,74 @@ pub struct ErrorText<'a> {
     pub malformed: Option<&'static str>,
 }
 
+/// What AWS's own event sources put at the top of what they send to a function. Others choose what is in such an event, so
+/// that none of it is a text that somebody gave by hand.
+const OF_EVENT_SOURCES: [&str; 16] = [
+    "detail",
+    "detail-type",
+    "Records",
+    "records",
+    "awslogs",
+    "requestContext",
+    "rawPath",
+    "triggerSource",
+    "RequestType",
+    "ResponseURL",
+    "invokingEvent",
+    "CodePipeline.job",
+    "invocationId",
+    "eventSource",
+    "TopicArn",
+    "sessionState",
+];
+
+/// All texts in the JSON that an SDK or a logger made of an error, each on lines of its own; `None` where `event` is what an
+/// event source sends.
+pub fn printed(event: &Value) -> Option<String> {
+    let is_of_event_source = |value: &Value| OF_EVENT_SOURCES.iter().any(|key| value.get(key).is_some());
+    let parts = event.as_array().map_or(std::slice::from_ref(event), Vec::as_slice);
+    if parts.iter().any(is_of_event_source) {
+        return None;
+    }
+    let mut texts = Vec::new();
+    collect_texts(event, &mut texts);
+    Some(texts.join("\n"))
+}
+
+/// Values are no deeper than JSON's reader goes.
+fn collect_texts<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(fields) => fields.values().for_each(|field| collect_texts(field, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 impl<'a> ErrorText<'a> {
-    /// Reads a text by itself, an object with `errorMessage`, or an application's report in EventBridge's envelope.
-    ///
-    /// `None` where `event` is none of these.
-    pub fn read(event: &'a Value) -> Option<Self> {
-        let manual = |text| Self {
+    /// A text that somebody gave by hand.
+    pub fn manual(text: &'a str) -> Self {
+        Self {
             source: Source::Manual,
             text,
             account: None,
             event_id: None,
             event_time: None,
             malformed: None,
-        };
+        }
+    }
+
+    /// Reads a text by itself, an object with `errorMessage`, or an application's report in EventBridge's envelope.
+    ///
+    /// `None` where `event` is none of these.
+    pub fn read(event: &'a Value) -> Option<Self> {
         if let Value::String(text) = event {
-            return Some(manual(text));
+            return Some(Self::manual(text));
         }
         let fields = event.as_object()?;
         let Some(detail_type) = fields.get("detail-type") else {
             let text = fields.get("errorMessage").filter(|_| !fields.contains_key("detail"))?;
-            return text.as_str().map(manual);
+            return text.as_str().map(Self::manual);
         };
         // AWS's own sources are not to be had, so that nobody publishes these.
         let source = fields.get("source").and_then(Value::as_str)?;

@@ -153,8 +153,12 @@ pub struct OtherEvent<'a> {
 }
 
 impl<'a> ApiCall<'a> {
-    /// Reads the record of a denied invoke out of EventBridge's event.
+    /// Reads the record of a denied invoke out of EventBridge's event, or by itself, as CloudTrail's log files hold it.
     pub fn read(event: &'a Value) -> Result<Self, Box<OtherEvent<'a>>> {
+        if let Some(record) = bare_record(event) {
+            let (call, kind) = read_record(Some(record), Form::default());
+            return kind.told_apart(call);
+        }
         let [account, region, source, detail_type, detail] =
             some_of(event.as_object(), ["account", "region", "source", "detail-type", "detail"]);
         let (Some(Value::String(source)), Some(Value::String(detail_type)), Some(detail)) =
@@ -167,22 +171,20 @@ impl<'a> ApiCall<'a> {
         let envelope_region = form.text(region, "region");
         let (call, kind) = read_record(detail.as_object(), form);
         let call = Self { envelope_account, envelope_region, ..call };
-        let is_one_of = |text: Option<&str>, known: &[&str]| text.is_some_and(|text| known.contains(&text));
         let why = if (source.as_str(), detail_type.as_str()) != (SOURCE, DETAIL_TYPE) {
             "it is not an `AWS API Call via CloudTrail` of `aws.lambda`"
         } else if !detail.is_object() {
             "its `detail` is not a record of CloudTrail"
-        } else if !is_one_of(kind.event_source, &[EVENT_SOURCE]) {
-            "its `eventSource` is not Lambda"
-        } else if !is_one_of(kind.event_name, &EVENT_NAMES) {
-            "its `eventName` is not an invoke"
-        } else if !is_one_of(kind.error_code, &ERROR_CODES) {
-            "its `errorCode` does not say that access was denied"
         } else {
-            return Ok(call);
+            return kind.told_apart(call);
         };
         let is_of_cloudtrail = detail_type == DETAIL_TYPE;
         Err(Box::new(OtherEvent { why: why.to_owned(), call, is_of_cloudtrail }))
+    }
+
+    /// Whether a field of the record, other than the message, names the function.
+    pub(crate) fn names_the_function(&self) -> bool {
+        self.function_name.is_some() || self.resources.iter().any(|resource| resource.arn.is_some())
     }
 
     /// The fields that state the account that recorded the call.
@@ -205,6 +207,14 @@ impl OtherEvent<'_> {
     }
 }
 
+/// A record of Lambda's without an envelope.
+fn bare_record(event: &Value) -> Option<&Map<String, Value>> {
+    let fields = event.as_object()?;
+    let is_enveloped = ["detail", "detail-type"].iter().any(|key| fields.contains_key(*key));
+    let is_record = fields.get("eventSource").is_some_and(|source| source == EVENT_SOURCE);
+    (is_record && !is_enveloped).then_some(fields)
+}
+
 /// What an event that is no envelope lacks, or has in another form.
 fn why_no_envelope(event: &Value) -> String {
     let Value::Object(fields) = event else {
@@ -224,6 +234,23 @@ struct Kind<'a> {
     event_source: Option<&'a str>,
     event_name: Option<&'a str>,
     error_code: Option<&'a str>,
+}
+
+impl Kind<'_> {
+    /// The call, if it is a denied invoke; otherwise why it is not.
+    fn told_apart<'a>(&self, call: ApiCall<'a>) -> Result<ApiCall<'a>, Box<OtherEvent<'a>>> {
+        let is_one_of = |text: Option<&str>, known: &[&str]| text.is_some_and(|text| known.contains(&text));
+        let why = if !is_one_of(self.event_source, &[EVENT_SOURCE]) {
+            "its `eventSource` is not Lambda"
+        } else if !is_one_of(self.event_name, &EVENT_NAMES) {
+            "its `eventName` is not an invoke"
+        } else if !is_one_of(self.error_code, &ERROR_CODES) {
+            "its `errorCode` does not say that access was denied"
+        } else {
+            return Ok(call);
+        };
+        Err(Box::new(OtherEvent { why: why.to_owned(), call, is_of_cloudtrail: true }))
+    }
 }
 
 /// The values in CloudTrail's record that are read, in whatever form.

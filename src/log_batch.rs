@@ -12,6 +12,8 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/services-cloudwatchlogs.html> for the payload, and
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html> for its fields.
 
+use crate::escapes;
+use crate::mentions;
 use crate::text::one_line;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -88,11 +90,13 @@ impl LogBatch {
     }
 }
 
-/// Whether a text may hold [`SENTENCE`](crate::message::SENTENCE), whatever its white space. More lets it through than it
-/// has to: what a message says is [`message`](crate::message)'s business.
+/// Whether a text may tell of a denial, in whatever state it is. More lets it through than it has to: what a message says is
+/// [`sentences`](crate::sentences)' business.
 fn may_tell_of_a_denial(text: &str) -> bool {
-    text.match_indices("authorized")
-        .any(|(at, _)| text.get(..at).is_some_and(|before| before.trim_end().ends_with("not")))
+    let is_sentence = text
+        .match_indices("authorized")
+        .any(|(at, _)| text.get(..at).is_some_and(|before| before.trim_end().ends_with("not")));
+    is_sentence || mentions::speaks_of_a_denied_invoke(&escapes::undone(text), 0)
 }
 
 fn shown(why: &str) -> String {

@@ -115,6 +115,16 @@ pub enum Resource {
     Cut,
 }
 
+impl Resource {
+    /// Whether the message names one, whatever it is.
+    pub fn is_named(&self) -> bool {
+        match self {
+            Self::Named(_) => true,
+            Self::Missing | Self::Cut => false,
+        }
+    }
+}
+
 /// One denial, in the words of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -126,6 +136,29 @@ pub struct Message {
     pub resource: Resource,
     /// The reason.
     pub cause: Cause,
+    /// Where AWS tells more of this denial, if the message says so in full.
+    pub authorization: Option<AuthorizationDetails>,
+}
+
+/// Where IAM Access Troubleshooter keeps the details of one denial, for 24 hours, as the message's tail says.
+///
+/// Only the `aws` partition's console is known; of a tail with another address nothing is kept but the id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationDetails {
+    /// The authorization id: 24 or 25 lower-case letters and digits.
+    pub id: String,
+    /// The region whose console and API have the details, where the tail has the address of the `aws` partition's console.
+    pub region: Option<String>,
+}
+
+impl AuthorizationDetails {
+    /// The console's page with the details. It is put together anew: an address out of a text is never shown.
+    pub fn console_url(&self) -> Option<String> {
+        let (region, id) = (self.region.as_ref()?, &self.id);
+        Some(format!(
+            "https://{region}.console.aws.amazon.com/iam/home?region={region}#/authorization-details/{id}"
+        ))
+    }
 }
 
 /// Why a text is not one denial.
@@ -167,20 +200,91 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
         },
     };
     let action = Some(unquoted(action)).filter(|_| !is_action_cut);
-    let cause = match clause(rest) {
+    let (rest, authorization) = without_authorization(rest);
+    let cause = match clause(&rest) {
         Some(Clause { action: Some(other), .. })
             if action.is_some_and(|action| other != action.to_ascii_lowercase()) =>
         {
             return Err(ambiguous());
         }
         Some(Clause { denied_by, denial, policy, .. }) => Cause::Stated { denied_by, denial, policy },
-        None if is_neutral(rest) && !is_cut => Cause::Unstated,
+        None if is_neutral(&rest) && !is_cut => Cause::Unstated,
         None => Cause::Unread,
     };
     // A reason before the sentence is one that no clause takes back.
     let is_denied_before = before.to_ascii_lowercase().contains("explicit deny");
     let cause = if cause.is_curable() && is_denied_before { Cause::Unread } else { cause };
-    Ok(Message { user: user.map(str::to_owned), action: action.map(str::to_owned), resource, cause })
+    let [user, action] = [user, action].map(|text| text.map(str::to_owned));
+    Ok(Message { user, action, resource, cause, authorization })
+}
+
+/// What the tail of IAM Access Troubleshooter begins with, behind the clause or the policy's ARN and perhaps a full stop.
+pub(crate) const AUTHORIZATION_TAIL: &str = " Go to https://";
+
+/// The words of that tail behind the address, of which the last is the id once more.
+const AUTHORIZATION_WORDS: [&str; 13] = [
+    "for",
+    "complete",
+    "details,",
+    "or",
+    "call",
+    "the",
+    "GetRequestAuthorizationDetails",
+    "API",
+    "with",
+    "the",
+    "following",
+    "authorization",
+    "id:",
+];
+
+/// The text without the tail of IAM Access Troubleshooter, and what the tail says. The id is made of random letters, in which
+/// nobody looks for words, and so it goes before the rest is looked at.
+fn without_authorization(text: &str) -> (Cow<'_, str>, Option<AuthorizationDetails>) {
+    let tail = text.split_once(AUTHORIZATION_TAIL).and_then(|(before, tail)| {
+        let (details, behind) = authorization_tail(tail)?;
+        // The full stop is that of the sentence before.
+        Some((format!("{}{behind}", before.strip_suffix('.').unwrap_or(before)), details))
+    });
+    tail.map_or((Cow::Borrowed(text), None), |(rest, details)| (Cow::Owned(rest), details))
+}
+
+/// Reads the tail, which begins with the host of the address: what it says, where that is there in full, and what stands
+/// behind it. `None` where the words are others. A tail that was cut off says what it says.
+pub(crate) fn authorization_tail(text: &str) -> Option<(Option<AuthorizationDetails>, &str)> {
+    let (address, mut rest) = first_word(text);
+    let (place, id) = address.split_once("#/authorization-details/").unwrap_or((address, ""));
+    let details = AuthorizationDetails { id: id.to_owned(), region: console_region(place) };
+    let details = Some(details).filter(|details| is_authorization_id(&details.id));
+    for word in AUTHORIZATION_WORDS {
+        if rest.is_empty() {
+            // Cut off: the address is whole if anything follows it.
+            return Some((details.filter(|_| text.contains(' ')), ""));
+        }
+        let (next, behind) = first_word(rest);
+        if next != word && !(behind.is_empty() && word.starts_with(next)) {
+            return None;
+        }
+        rest = behind;
+    }
+    let end = rest.find(|next: char| !next.is_ascii_alphanumeric()).unwrap_or(rest.len());
+    let (again, behind) = rest.split_at_checked(end)?;
+    Some((details.filter(|details| details.id.starts_with(again)), behind))
+}
+
+/// The region of an address in the `aws` partition's console, which names it twice.
+fn console_region(place: &str) -> Option<String> {
+    let (host, query) = place.split_once('/')?;
+    let region = host.strip_suffix(".console.aws.amazon.com")?;
+    let is_region =
+        region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let is_same = query.strip_prefix("iam/home?region=") == Some(region);
+    (is_region && is_same && !region.is_empty() && region.len() <= 32).then(|| region.to_owned())
+}
+
+fn is_authorization_id(text: &str) -> bool {
+    (24..=25).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 /// `text` with one space between two words and none around them.
@@ -275,10 +379,11 @@ fn explicit(text: &str, original: &str) -> Option<(Clause, String)> {
     let policy = original
         .get(original.len().checked_sub(tail.len())?..)?
         .trim_start_matches([':', ' '])
-        .split(' ')
+        .split(|next: char| !next.is_ascii_alphanumeric() && !"_+=,.@:/-".contains(next))
         .next()
         .filter(|word| word.starts_with("arn:"))
-        .map(str::to_owned);
+        // What ends the sentence is no part of the ARN.
+        .map(|word| word.trim_end_matches(['.', ',', ':']).to_owned());
     Some((Clause { denied_by, denial: DenialKind::Explicit, action: None, policy }, tail.to_owned()))
 }
 

@@ -116,9 +116,21 @@ fn refused_steps(reason: Reason, facts: &Facts) -> &'static [&'static str] {
             "CloudTrail does not write such records. Find out who sent this event to the function: whoever may invoke it, \
              or put events on its bus.",
         ],
+        Reason::UntrustedResource if is_text => &[
+            "Hand in the whole text: from User: to the end of the reason (because no identity-based policy allows the \
+             lambda:InvokeFunction action), as it was printed, with no name broken, shortened or left out. docs/reporting.md says \
+             how, and which programs print less.",
+            "Grant it by hand if there is no such text and it is wanted.",
+        ],
         Reason::UntrustedResource => &[
             "The record does not name one exact function, so that nothing can be granted safely. Grant it by hand if it is \
              wanted.",
+        ],
+        Reason::FunctionUrl => &[
+            "A call of a function URL needs lambda:InvokeFunctionUrl and lambda:InvokeFunction. The first is never granted from \
+             here: the caller's administrator adds it, or the function's owner in the function's own policy \
+             (lambda:AddPermission).",
+            "To allow the second for URLs alone, use the condition key lambda:InvokedViaFunctionUrl (Bool).",
         ],
         Reason::UnreadablePolicy => &[
             "Look at the policy in the IAM console, mend or delete it there; the next denial is handled then.",

@@ -12,6 +12,7 @@
 //! were notifications told apart by it, one could be made to vanish.
 
 use crate::markdown::{code, harmless, hidden, prose};
+use crate::message::AuthorizationDetails;
 use crate::outcome::{Outcome, name, sentence, what, who};
 use crate::principal::Principal;
 use crate::source::Source;
@@ -209,6 +210,9 @@ fn description(told: &Told<'_>) -> String {
 
 fn next_steps(told: &Told<'_>) -> Vec<String> {
     let mut steps: Vec<_> = told.next_steps().iter().map(|step| prose(step, MAX_STEP)).collect();
+    // Nothing in this address is text of others.
+    let page = told.facts.authorization.as_ref().and_then(AuthorizationDetails::console_url);
+    steps.extend(page.map(|page| format!("AWS's own details of this denial, kept for 24 hours: {page}")));
     if let Some(undo) = &told.undo {
         let start = "To take it back, first take it out of the allowlist, then run ";
         // A command that is cut or escaped must not be pasted.
@@ -395,6 +399,7 @@ mod tests {
                 event_time: Some(text.clone()),
                 source_ip_address: Some(text.clone()),
                 user_agent: Some(text.clone()),
+                authorization: None,
             };
             let notice = notice(&facts, &refused(&format!("`{text}` is {text}")), Some(&text));
             let Content { title, description, next_steps, keywords, .. } = &notice.content;
@@ -408,7 +413,7 @@ mod tests {
                 prop_assert!(shown.lines().all(|line| line.matches('`').count() % 2 == 0), "{}", shown);
             }
             prop_assert!(next_steps.iter().all(|step| step.len() <= MAX_STEP));
-            prop_assert_eq!(notice.metadata.additional_context.len(), 15);
+            prop_assert_eq!(notice.metadata.additional_context.len(), 16);
             for value in notice.metadata.additional_context.values() {
                 prop_assert!((1..=MAX_CONTEXT).contains(&value.len()) && !value.contains(['<', '\n']), "{}", value);
             }

@@ -113,6 +113,10 @@ fn lines(told: &Told<'_>) -> Vec<(&'static str, Option<String>)> {
         lines.push(("User agent", facts.user_agent.clone()));
     }
     lines.push((told.event_id_label(), outcome.event_id.clone()));
+    // AWS keeps them for a day, and only messages of 2026 and later have them.
+    if let Some(details) = &facts.authorization {
+        lines.push(("Details at AWS", details.console_url().or_else(|| Some(details.id.clone()))));
+    }
     lines
 }
 

@@ -110,6 +110,10 @@ pub struct Outcome {
     pub event_id: Option<String>,
     /// CloudTrail's `eventTime`, or when it was reported or logged, RFC 3339.
     pub event_time: Option<String>,
+    /// The id by which IAM Access Troubleshooter knows the denial, where the message says it; the details are kept for 24 hours.
+    ///
+    /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
+    pub authorization_id: Option<String>,
     /// One sentence for a person.
     pub summary: String,
     /// Whether somebody was told.
@@ -144,6 +148,7 @@ impl Outcome {
             source: facts.source,
             event_id: facts.event_id.clone(),
             event_time: facts.event_time.clone(),
+            authorization_id: facts.authorization.as_ref().map(|details| details.id.clone()),
             summary: summary(facts, verdict),
             notice: match outcome {
                 OutcomeKind::Ignored => NoticeState::None,

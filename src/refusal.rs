@@ -25,7 +25,7 @@ pub enum Reason {
     OwnRole,
     /// Refused: fields of the event contradict each other, or cannot be read.
     ContradictoryEvent,
-    /// Refused: the event does not name one exact function.
+    /// Refused: the event does not name one exact function, or is a text that is not whole.
     UntrustedResource,
     /// Refused: the policy that is there cannot be understood, or IAM does not accept it.
     UnreadablePolicy,
@@ -33,6 +33,8 @@ pub enum Reason {
     PolicyFull,
     /// Refused: IAM does not know the user or the role.
     NoSuchPrincipal,
+    /// Refused: what was denied is `lambda:InvokeFunctionUrl`.
+    FunctionUrl,
     /// Ignored: not the record of a denied invoke.
     NotADeniedInvoke,
     /// Ignored: another action than `lambda:InvokeFunction` was denied.

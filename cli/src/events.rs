@@ -1,18 +1,16 @@
 //! The events that a person has at hand: files, the standard input, CloudTrail's own log files, pasted messages.
 //!
-//! Each becomes the payload that the function would get for it. What is wrapped or made up for that is said in a note, so
-//! that nobody takes it for what EventBridge delivered. What is meant to be JSON is never taken for a pasted message: a slip
-//! in it would make another event of it.
+//! Each becomes the payload that the function would get for it, and is read by the function's own code: JSON as it is, anything
+//! else as a text, as somebody gives it to the function in a JSON string.
 
 use crate::args::Events;
 use crate::output::err;
 use crate::pasted;
 use crate::problem::Problem;
 use flate2::read::MultiGzDecoder;
-use lambda_invoke_remediator::error_text::ErrorText;
 use lambda_invoke_remediator::event::Payload;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::io::{IsTerminal, Read};
@@ -29,8 +27,8 @@ pub(crate) struct Event {
     pub(crate) note: Option<String>,
 }
 
-const RECORD: &str = "a CloudTrail record: taken as EventBridge would deliver it";
-const LIST: &str = "a list: the function takes one event at a time";
+const RECORD: &str = "a CloudTrail record, without EventBridge's envelope";
+const LIST: &str = "a list: the function takes one event at a time, and a list for one text";
 /// CloudTrail's log files are far smaller.
 const MAX_UNPACKED_BYTES: u64 = 512 * 1024 * 1024;
 
@@ -85,32 +83,30 @@ fn from_bytes(name: &str, bytes: &[u8]) -> Vec<Event> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return one(Payload::from_slice(bytes), None);
     };
-    if !text.trim_start().starts_with(['{', '[', '"']) {
-        return one(pasted::payload(text).unwrap_or_else(|| Payload::from_slice(bytes)), None);
-    }
     if let Some(records) = records(text) {
         let named = records.into_iter().enumerate();
         let event = |(index, record): (usize, &RawValue)| Event {
             name: format!("{name} Records[{index}]"),
-            payload: match Payload::from_slice(record.get().as_bytes()) {
-                Payload::Json(record) => Payload::Json(wrapped(&record)),
-                unread @ (Payload::Unreadable(_) | Payload::NotJson(_)) => unread,
-            },
+            payload: Payload::from_slice(record.get().as_bytes()),
             note: Some(RECORD.to_owned()),
         };
         return named.map(event).collect();
     }
-    // One event on each line, as log tools write them.
+    // One event on each line, as log tools write them. Lines that are no events are one text.
     let values: Result<Vec<&RawValue>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
-    match values {
-        Ok(values) if values.len() > 1 => {
-            let named = values.into_iter().enumerate();
-            let event = |(index, value): (usize, &RawValue)| {
-                from_value(format!("{name} [{index}]"), Payload::from_slice(value.get().as_bytes()))
-            };
-            named.map(event).collect()
+    let payloads = |values: Vec<&RawValue>| -> Vec<Payload> {
+        values.iter().map(|value| Payload::from_slice(value.get().as_bytes())).collect()
+    };
+    match values.map(payloads) {
+        Ok(payloads) if payloads.len() > 1 && payloads.iter().all(is_event) => {
+            let event = |(index, payload)| from_payload(format!("{name} [{index}]"), payload);
+            payloads.into_iter().enumerate().map(event).collect()
         }
-        Ok(_) | Err(_) => vec![from_value(name.to_owned(), Payload::from_slice(bytes))],
+        Ok(_) | Err(_) => match Payload::from_slice(bytes) {
+            // As the function gets it from somebody who puts it into JSON for it.
+            Payload::NotJson(_) => one(Payload::Json(Value::String(text.to_owned())), None),
+            payload => vec![from_payload(name.to_owned(), payload)],
+        },
     }
 }
 
@@ -124,68 +120,35 @@ fn records(text: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(fields.get("Records")?.get()).ok()
 }
 
-fn from_value(name: String, payload: Payload) -> Event {
-    let value = match payload {
-        Payload::Json(value) => value,
-        Payload::NotJson(why) => {
-            let note = Some(format!("it is not JSON: {why}"));
-            return Event { name, payload: Payload::NotJson(why), note };
+fn from_payload(name: String, payload: Payload) -> Event {
+    let note = match &payload {
+        Payload::Json(Value::Array(_)) => Some(LIST),
+        Payload::Json(value) if is_record(value) => Some(RECORD),
+        Payload::Json(_) | Payload::Unreadable(_) | Payload::NotJson(_) => None,
+    };
+    Event { name, payload, note: note.map(str::to_owned) }
+}
+
+/// Whether it is one of several events, and not a line of a log.
+fn is_event(payload: &Payload) -> bool {
+    match payload {
+        Payload::Json(value) => {
+            is_record(value) || ["detail", "awslogs"].iter().any(|key| value.get(key).is_some())
         }
-        unreadable @ Payload::Unreadable(_) => return Event { name, payload: unreadable, note: None },
-    };
-    let event = |payload, note: Option<&str>| Event {
-        name: name.clone(),
-        payload: Payload::Json(payload),
-        note: note.map(str::to_owned),
-    };
-    if value.is_array() {
-        return event(value, Some(LIST));
-    }
-    if value.get("detail").is_some() {
-        return event(value, None);
-    }
-    if value.get("eventSource").is_some() {
-        return event(wrapped(&value), Some(RECORD));
-    }
-    if ErrorText::read(&value).is_some() || value.get("awslogs").is_some() {
-        return event(value, None);
-    }
-    // What SDKs, Step Functions and others make of the error: the message is one of the texts in it.
-    let mut texts = Vec::new();
-    collect_texts(&value, &mut texts);
-    match pasted::payload(&texts.join("\n")) {
-        Some(payload) => Event { name: name.clone(), payload, note: None },
-        None => event(value, None),
+        Payload::Unreadable(_) => true,
+        Payload::NotJson(_) => false,
     }
 }
 
-fn collect_texts<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
-    match value {
-        Value::String(text) => texts.push(text),
-        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
-        Value::Object(fields) => fields.values().for_each(|field| collect_texts(field, texts)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// A record in the envelope that EventBridge puts around it.
-///
-/// See <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>.
-fn wrapped(record: &Value) -> Value {
-    json!({
-        "source": "aws.lambda",
-        "detail-type": "AWS API Call via CloudTrail",
-        "account": record.get("recipientAccountId"),
-        "region": record.get("awsRegion"),
-        "time": record.get("eventTime"),
-        "resources": [],
-        "detail": record,
-    })
+/// Whether it is CloudTrail's record without the envelope that EventBridge puts around it.
+fn is_record(value: &Value) -> bool {
+    value.get("detail").is_none() && value.get("eventSource").is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn read(text: &str) -> Vec<Event> {
         from_bytes("x", text.as_bytes())
@@ -212,18 +175,23 @@ mod tests {
             assert_eq!(json_of(event).to_string(), text);
             assert_eq!(event.note, None);
         }
-        assert!(matches!(read("no JSON")[0].payload, Payload::NotJson(_)));
         assert!(matches!(from_bytes("x", b"\xff")[0].payload, Payload::NotJson(_)));
     }
 
+    /// The function gets it in a JSON string from whoever pastes it, and reads it with the same code.
     #[test]
-    fn a_slip_in_an_event_makes_no_message_of_it() {
-        let message =
-            "User: arn:aws:iam::281502313273:user/a is not authorized to perform: lambda:InvokeFunction";
-        for text in [format!(r#"{{"errorMessage": "{message}",}}"#), format!("[\"{message}\"")] {
-            let [event] = &read(&text)[..] else { panic!("{text}") };
-            assert!(matches!(event.payload, Payload::NotJson(_)), "{text}");
-            assert!(event.note.as_deref().is_some_and(|note| note.starts_with("it is not JSON")));
+    fn what_is_no_json_is_a_text_whatever_it_begins_with() {
+        for text in [
+            "no JSON",
+            "[ERROR] clip failed",
+            "[2026-09-14, 00:10:09 UTC] {taskinstance.py:2890} ERROR",
+            "{\n  clip: 7,\n",
+            "\"quoted\" and more",
+            "{\"level\": \"INFO\"}\nand a line",
+            "{\"level\": \"INFO\"}\n{\"level\": \"ERROR\"}",
+        ] {
+            let [event] = &read(text)[..] else { panic!("{text}") };
+            assert_eq!((json_of(event), event.note.as_deref()), (&json!(text), None));
         }
         let [event] = &read("\u{feff}{\"detail\":1}")[..] else { panic!() };
         assert_eq!(json_of(event), &json!({"detail": 1}));
@@ -258,14 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn records_are_wrapped_each_by_itself() {
+    fn records_are_taken_each_by_itself() {
         let record = json!({"eventSource": "lambda.amazonaws.com", "recipientAccountId": "281502313273", "awsRegion": "us-east-1"});
         let many = read(&json!({"Records": [record, 5]}).to_string());
         let names: Vec<&str> = many.iter().map(|event| event.name.as_str()).collect();
         assert_eq!(names, ["x Records[0]", "x Records[1]"]);
         for event in [&many[0], &read(&record.to_string())[0]] {
-            assert_eq!(json_of(event)["detail"], record);
-            assert_eq!(json_of(event)["account"], "281502313273");
+            assert_eq!(json_of(event), &record);
             assert_eq!(event.note.as_deref(), Some(RECORD));
         }
     }

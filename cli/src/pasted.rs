@@ -5,21 +5,12 @@
 
 use lambda_invoke_remediator::caller::Caller;
 use lambda_invoke_remediator::denial::Denial;
-use lambda_invoke_remediator::event::Payload;
 use lambda_invoke_remediator::principal::{Principal, RoleSession, SessionRole};
 use lambda_invoke_remediator::refusal::Refusal;
-use lambda_invoke_remediator::sentences;
-use serde_json::Value;
 
 const NOTE: &str = "the text of an error: the function asks IAM who the caller is, which is not done here";
 const NOTE_ON_PATH: &str = "the text of an error: it does not hold the role's path, so the role is taken to have none; the \
                             function asks IAM, and --principal ARN names it in full";
-
-/// The payload for a text that holds a denial.
-pub(crate) fn payload(text: &str) -> Option<Payload> {
-    let is_denial = !sentences::find(text).is_empty();
-    is_denial.then(|| Payload::Json(Value::String(text.to_owned())))
-}
 
 /// The denial as it is when IAM has said who its caller is, and what has to be said of that. `role` is the role behind a session.
 pub(crate) fn identified(

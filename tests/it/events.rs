@@ -169,6 +169,7 @@ fn every_reason_that_an_event_can_have_is_shown_by_one() {
     // The others are IAM's to give: tests/it/grants.rs.
     let shown = [
         "contradictory_event",
+        "function_url",
         "not_a_denied_invoke",
         "not_allowlisted",
         "not_identity_based",

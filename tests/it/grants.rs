@@ -320,7 +320,7 @@ async fn a_lease_is_written_watched_and_told() {
                 "user/remotion_user may invoke ffmpeg-clip-cutter now: it was added to LambdaInvokePermission, until {end}."
             )
         );
-        assert_eq!(reply.as_object().unwrap().len(), 15);
+        assert_eq!(reply.as_object().unwrap().len(), 16);
         let document = json!({"Version": "2012-10-17", "Statement": [until(&end, FUNCTION)]});
         assert_eq!(aws.policy(PRINCIPAL), Some(document));
         assert!(aws.puts() > usize::from(stale_reads > 0));
@@ -334,7 +334,7 @@ async fn a_lease_is_written_watched_and_told() {
         let description = chat["content"]["description"].as_str().unwrap();
         assert!(description.contains(&format!("\n- *Expires:* `{end}`\n")), "{description}");
         assert!(chat["content"]["nextSteps"].to_string().contains("renews it"));
-        assert_eq!(chat["metadata"]["additionalContext"].as_object().unwrap().len(), 15);
+        assert_eq!(chat["metadata"]["additionalContext"].as_object().unwrap().len(), 16);
 
         // Inside it, it is covered; and long after it was made something else denies.
         let puts = aws.puts();

@@ -9,4 +9,5 @@ mod leases;
 mod lines;
 mod merge;
 mod pasted;
+mod real_texts;
 mod storms;

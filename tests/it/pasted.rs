@@ -2,8 +2,10 @@
 //! message asks for, and a text that is cut, mixed up or only looks like one gets nothing.
 
 use crate::fake_aws::{Call, FakeAws, invoke};
+use lambda_invoke_remediator::denial::{self, Reading};
+use lambda_invoke_remediator::event::Payload;
 use lambda_invoke_remediator::outcome::Outcome;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
 const SESSION: &str = "arn:aws:sts::281502313273:assumed-role/render-farm/job-42";
@@ -118,20 +120,19 @@ const PRINTED: [(&str, &str); 24] = [
 async fn what_sdks_and_tools_print_is_read() {
     for (name, printed) in PRINTED {
         for (who, principal) in [(USER, USER), (SESSION, "arn:aws:iam::281502313273:role/render-farm")] {
-            for clause in [CLAUSE, ""] {
-                let text = printed.replace('%', "iam").replace("<>", &denied(who, clause));
-                let outcome = json!(paste(&FakeAws::default(), &text).await);
-                // Without the clause AWS's old form is left, whose end cannot always be told from what follows.
-                let is_clear = !clause.is_empty() || outcome["outcome"] == "granted";
-                if is_clear {
-                    assert_eq!(outcome["outcome"], "granted", "{name}: {outcome:#}");
-                    assert_eq!(outcome["principal"], principal, "{name}");
-                    assert_eq!(outcome["function"], FUNCTION, "{name}");
-                    assert_eq!(outcome["source"], "manual", "{name}");
-                } else {
-                    assert_eq!(outcome["outcome"], "refused", "{name}: {outcome:#}");
-                }
-            }
+            let text = |clause| printed.replace('%', "iam").replace("<>", &denied(who, clause));
+            let outcome = json!(paste(&FakeAws::default(), &text(CLAUSE)).await);
+            assert_eq!(outcome["outcome"], "granted", "{name}: {outcome:#}");
+            assert_eq!(outcome["principal"], principal, "{name}");
+            assert_eq!(outcome["function"], FUNCTION, "{name}");
+            assert_eq!(outcome["source"], "manual", "{name}");
+            // AWS's old form, whose end cannot be told from what follows: it names whom it names, and no function.
+            let outcome = json!(paste(&FakeAws::default(), &text("")).await);
+            assert_eq!(
+                (&outcome["outcome"], &outcome["reason"], &outcome["principal"], &outcome["function"]),
+                (&json!("refused"), &json!("untrusted_resource"), &json!(who), &Value::Null),
+                "{name}: {outcome:#}"
+            );
         }
     }
 }
@@ -203,6 +204,7 @@ async fn a_function_is_not_granted_by_the_beginning_of_its_name() {
         let (outcome, _) = told(&format!("{text}{behind}")).await;
         assert_eq!(outcome, "refused", "{behind}");
     }
+    let whole = denied(USER, CLAUSE);
     for behind in [
         "",
         ".",
@@ -214,8 +216,13 @@ async fn a_function_is_not_granted_by_the_beginning_of_its_name() {
         "; fn=x",
         "\"}",
         " (Service: Lambda, Status Code: 403)",
+        "...",
+        "[ERROR] 2026-09-14 clip 1 failed",
+        ": Invoke should return no error",
     ] {
-        assert_eq!(told(&format!("({text}{behind}")).await.0, "granted", "{behind}");
+        let not_whole = Some("untrusted_resource".to_owned());
+        assert_eq!(told(&format!("({text}{behind}")).await, ("refused".to_owned(), not_whole), "{behind}");
+        assert_eq!(told(&format!("({whole}{behind}")).await.0, "granted", "{behind}");
     }
     let late = format!("{}\nwith an explicit deny in a service control policy", denied(USER, CLAUSE));
     assert_eq!(told(&late).await.1.as_deref(), Some("not_identity_based"));
@@ -356,4 +363,142 @@ async fn a_storm_of_one_text_asks_iam_once() {
         assert!(asked <= 2, "{who}: {asked}");
     }
     assert_eq!(aws.published().len(), 2);
+}
+
+/// What is left of a name that was cut off is never granted, whatever a list admits: no prefix of a whole text, and no text
+/// wrapped anew, at hyphens too, grants anything but the one function.
+#[test]
+fn no_prefix_and_no_wrapped_text_grants_another_function() {
+    for text in whole_texts() {
+        assert_eq!(granted(&text), [FUNCTION], "{text}");
+        for (end, _) in text.char_indices() {
+            assert_grants_nothing_else(&text[..end]);
+        }
+        for width in 20..=200 {
+            for (margin, behind) in
+                [("", ""), ("    ", ""), ("> ", ""), ("│ ", " │"), ("12:07:04  ", ""), ("# ", "")]
+            {
+                assert_grants_nothing_else(&wrapped(&text, width, margin, behind));
+            }
+        }
+    }
+}
+
+/// The texts that are tried, each with the sentence of one denial: as it is, and in what others put around it.
+fn whole_texts() -> Vec<String> {
+    let sentence = denied(USER, CLAUSE);
+    let printed = PRINTED.iter().map(|(_, printed)| printed.replace('%', "iam"));
+    let once = printed.filter(|printed| !printed.contains("(truncated"));
+    once.map(|printed| printed.replace("<>", &sentence)).collect()
+}
+
+fn assert_grants_nothing_else(text: &str) {
+    assert!(granted(text).iter().all(|function| function == FUNCTION), "{text}");
+}
+
+/// The functions that would be granted, if the list admitted all.
+fn granted(text: &str) -> Vec<String> {
+    match denial::read(&Payload::Json(json!(text))).1 {
+        Reading::Denial(denial) if denial.cause().is_curable() => {
+            assert_eq!(denial.caller().arn().as_deref(), Some(USER), "{text}");
+            vec![denial.function().to_string()]
+        }
+        Reading::Denial(_) | Reading::Refused(_) | Reading::Ignored(_) => Vec::new(),
+    }
+}
+
+/// Breaks lines at spaces and behind hyphens, and within a word that is longer than a line.
+fn wrapped(text: &str, width: usize, margin: &str, behind: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut rest: Vec<char> = line.chars().collect();
+        while rest.len() > width {
+            let place =
+                rest[..width].iter().rposition(|next| " -".contains(*next)).map_or(width, |place| place + 1);
+            let tail = rest.split_off(place);
+            lines.push(rest.into_iter().collect::<String>());
+            rest = tail;
+        }
+        lines.push(rest.into_iter().collect());
+    }
+    let lines = lines.iter().map(|line| format!("{margin}{:<width$}{behind}", line.trim_end()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is broken or cut is told as that, and never with a name or an action that the text does not hold whole.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_says_what_is_true() {
+    let whole = denied(USER, CLAUSE);
+    for (text, principal) in [
+        (whole.replace("ffmpeg-clip", "ffmpeg-\nclip"), Some(USER)),
+        (whole.replace("perform: ", "perform:  pyapps.py:63\n   "), Some(USER)),
+        (whole.replace("perform: ", "perform:  app:main\n   "), Some(USER)),
+        (whole.replace("remotion_user", "remotion\n_user"), None),
+        (denied(USER, ""), Some(USER)),
+        (denied(USER, " because no identity-based pol"), Some(USER)),
+        (denied(USER, " with an expl"), Some(USER)),
+        (whole.replace("ffmpeg-clip-cutter", "ffmpeg...cutter"), Some(USER)),
+        (whole.to_uppercase(), None),
+        (whole.to_lowercase(), None),
+        (whole.replace("is not", "s not"), None),
+        (whole.replace(' ', "%20").replace(':', "%3A"), None),
+    ] {
+        let aws = FakeAws::default();
+        let outcome = json!(paste(&aws, &text).await);
+        assert_eq!(
+            (&outcome["outcome"], &outcome["reason"]),
+            (&json!("refused"), &json!("untrusted_resource")),
+            "{text}: {outcome:#}"
+        );
+        assert_eq!(outcome["function"], Value::Null, "{text}");
+        assert!(
+            outcome["principal"].is_null() || outcome["principal"].as_str() == principal,
+            "{text}: {outcome:#}"
+        );
+        let summary = outcome["summary"].as_str().unwrap();
+        assert!(
+            !summary.contains("ffmpeg") && !summary.contains("py:63") && !summary.contains("app:main"),
+            "{summary}"
+        );
+        assert!(aws.published()[0].bodies["email"].contains("Hand in the whole text"), "{text}");
+    }
+    // The words are there, and broken: it cannot be told which layer it was.
+    let broken = whole.replace("identity-based", "identity-\n      based");
+    let outcome = json!(paste(&FakeAws::default(), &broken).await);
+    assert_eq!(
+        (&outcome["reason"], &outcome["deniedBy"]),
+        (&json!("not_identity_based"), &json!("unstated"))
+    );
+    assert!(outcome["summary"].as_str().unwrap().contains("cannot be read"), "{outcome:#}");
+}
+
+/// Copies that a program cut off, or dressed otherwise, are no other denial; other functions and reasons are.
+#[tokio::test(start_paused = true)]
+async fn one_denial_in_several_dresses_is_one() {
+    let whole = denied(USER, CLAUSE);
+    let session = |name: &str| {
+        whole.replace(USER, &format!("arn:aws:sts::281502313273:assumed-role/render-farm/{name}"))
+    };
+    for copies in [
+        format!("{}: ClientError\n{whole}", denied(USER, "")),
+        format!("{whole}\nmsg = '{}...'", &whole[..120]),
+        format!("{whole}\nmsg = '{}...{}'", &whole[..90], &whole[150..]),
+        format!("'{}'+79,\n{whole}", &whole[..150]),
+        format!("{}\n{whole} (Service: Lambda)", whole.replace(FUNCTION, &format!("{FUNCTION}:live"))),
+        format!("{}\n{whole}", wrapped(&whole, 40, "      ", "")),
+        format!("{}\n{}", session("one"), session("two")),
+        format!("at deny (policy.js:1)\n{whole}\n{whole}\n"),
+    ] {
+        assert_eq!(told(&copies).await.0, "granted", "{copies}");
+    }
+    for other in [
+        denied(USER, "").replace("cutter", "mixer"),
+        denied(USER, "").replace("-cutter", ""),
+        format!("msg = '{}...'", &whole.replace("remotion", "promotion")[..120]),
+        denied(USER, " with an explicit deny"),
+        whole.replace("clip", "film"),
+    ] {
+        let (outcome, _) = told(&format!("{other}\n{whole}")).await;
+        assert_eq!(outcome, "refused", "{other}");
+    }
 }

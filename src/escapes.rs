@@ -1,0 +1,226 @@
+//! What programs write in the place of a character, undone: the text as AWS sent it, out of whatever it was packed into.
+//!
+//! Only escapes are undone that are exact, so that the same text comes out whoever reads them: JSON's and Python's (in each
+//! other, however often), those of HTML, of a shell and of Markdown, the colours of a terminal, and a mail's
+//! quoted-printable. What could be read in two ways stays as it is, and the sentence around it cannot be read then.
+
+use quoted_printable::ParseMode;
+use std::borrow::Cow;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// How often escapes are looked for in what other escapes brought to light: JSON in HTML in JSON.
+const ROUNDS: usize = 3;
+/// The escape character, which begins a terminal's control sequences.
+const ESCAPE: char = '\u{1b}';
+
+/// The text without escapes, and with straight quotes.
+pub(crate) fn undone(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\\', '&', '=', '^', ESCAPE, '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = quoted_printable(text).map_or(Cow::Borrowed(text), Cow::Owned);
+    for _ in 0..ROUNDS {
+        let next = html_escape::decode_html_entities(&without_backslashes(&text)).into_owned();
+        if next == text {
+            break;
+        }
+        text = Cow::Owned(next);
+    }
+    let plain = without_controls(&text).replace(['\u{201c}', '\u{201d}'], "\"");
+    Cow::Owned(plain.replace(['\u{2018}', '\u{2019}'], "'"))
+}
+
+/// A mail's body, if it is one in quoted-printable.
+///
+/// An equals sign at a line's end is a soft line break there, and elsewhere a break at an equals sign. So either the mail's head
+/// says it, or the lines are broken as encoders break them: at the 76 characters of RFC 2045, section 6.7, more than once.
+fn quoted_printable(text: &str) -> Option<String> {
+    let head = "content-transfer-encoding: quoted-printable";
+    let broken = text.lines().filter(|line| line.ends_with('='));
+    let is_said = text.lines().any(|line| line.trim().eq_ignore_ascii_case(head));
+    let is_broken_so =
+        broken.clone().count() > 1 && broken.clone().all(|line| (73..=76).contains(&line.len()));
+    if broken.count() == 0 || !(is_said || is_broken_so) {
+        return None;
+    }
+    // The head is no part of what is encoded.
+    let body = match is_said {
+        true => text.find("\n\n").or_else(|| text.find("\r\n\r\n")).unwrap_or(0),
+        false => 0,
+    };
+    let (head, body) = text.split_at_checked(body)?;
+    // Read strictly, it has a mail's line ends.
+    let body = body.replace("\r\n", "\n").replace('\n', "\r\n");
+    let decoded = quoted_printable::decode(body, ParseMode::Strict).ok()?;
+    Some(format!("{head}{}", String::from_utf8(decoded).ok()?.replace("\r\n", "\n")))
+}
+
+/// The text with the characters that stand behind backslashes. In a text within a text there are several.
+fn without_backslashes(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        if character != '\\' {
+            plain.push(character);
+            continue;
+        }
+        let mut count = 1;
+        while rest.next_if_eq(&'\\').is_some() {
+            count += 1;
+        }
+        match escaped(&mut rest) {
+            Some(character) => plain.push(character),
+            None => plain.extend(std::iter::repeat_n('\\', count)),
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// The character that stands behind a backslash, if it is one of those that are escaped.
+fn escaped(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
+    // What is no escape in the end stays as it is.
+    let mut ahead = rest.clone();
+    let character = match ahead.next()? {
+        'n' | 'r' => '\n',
+        't' => '\t',
+        'e' => Some(ESCAPE).filter(|_| ahead.peek() == Some(&'['))?,
+        '0' => number(&mut ahead, 8, 2..=2).filter(|character| *character == ESCAPE)?,
+        'u' => match number(&mut ahead, 16, 4..=4) {
+            Some(character) => character,
+            None => braced(&mut ahead)?,
+        },
+        'U' => number(&mut ahead, 16, 8..=8)?,
+        'x' => number(&mut ahead, 16, 2..=2)?,
+        // Quotes, JSON's slash, and what shells and Markdown would take for their own.
+        mark if mark == ' ' || mark.is_ascii_punctuation() => mark,
+        _ => return None,
+    };
+    *rest = ahead;
+    Some(character)
+}
+
+/// `{3a}`, as JavaScript and Rust write it.
+fn braced(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
+    rest.next_if_eq(&'{')?;
+    let character = number(rest, 16, 1..=6)?;
+    rest.next_if_eq(&'}').map(|_| character)
+}
+
+/// The character whose number stands there in so many digits.
+fn number(
+    rest: &mut Peekable<Chars<'_>>,
+    radix: u32,
+    digits: std::ops::RangeInclusive<usize>,
+) -> Option<char> {
+    let mut ahead = rest.clone();
+    let mut text = String::new();
+    while text.len() < *digits.end()
+        && let Some(digit) = ahead.next_if(|next| next.is_digit(radix))
+    {
+        text.push(digit);
+    }
+    let code = u32::from_str_radix(&text, radix).ok().filter(|_| digits.contains(&text.len()))?;
+    let character = char::from_u32(code)?;
+    *rest = ahead;
+    Some(character)
+}
+
+/// The text without what a terminal takes for colours. Other control sequences move to another place, and so part what
+/// stands around them.
+///
+/// See ECMA-48, section 5.4, for the form of a control sequence.
+fn without_controls(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let is_escape = character == ESCAPE
+            // As `cat -v` and pagers show it.
+            || (character == '^' && {
+                let mut ahead = rest.clone();
+                ahead.next() == Some('[') && ahead.next() == Some('[') && rest.next().is_some()
+            });
+        if !is_escape {
+            plain.push(character);
+        } else if rest.next_if_eq(&'[').is_some() {
+            while rest.next_if(|next| (' '..='?').contains(next)).is_some() {}
+            match rest.next_if(|next| ('@'..='~').contains(next)) {
+                // A colour, or the rest of a line wiped out.
+                Some('m' | 'K') => {}
+                Some(_) | None => plain.push(' '),
+            }
+        } else {
+            plain.push(' ');
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_escapes_are_undone() {
+        let text = "User: a/b_c \"q\" 'r': x";
+        for escaped in [
+            r#"User: a\/b_c \"q\" \'r\': x"#,
+            r#"User\u003a a\\/b\\u005Fc \\\"q\\\" \\\'r\\\': x"#,
+            r"User\x3a a/b_c \x22q\x22 \U00000027r': x",
+            r"User\u{3a} a/b_c \u{22}q\u{22} 'r': x",
+            r"User:\ a/b\_c\ \'q\'\ 'r':\ x",
+            "User&#58; a&#x2F;b&lowbar;c &quot;q&quot; &#39;r&apos;: x",
+            "User: a/b_c &amp;quot;q&amp;#34; &amp;#x27;r&#x27;: x",
+            r"User: a/b_c \u0026quot;q\u0026quot; \u0026#39;r\u0026#39;: x",
+            "\u{1b}[1;31mUser\u{1b}[0m: a/b\u{1b}[m\u{1b}[K_c \"q\" 'r': x",
+            r"\u001b[31mUser: a\u001b[0m/b_c \x1b[1m\x22q\x22\x1b[0m \033[33m'r'\033[0m:\e[0m x",
+            "^[[31mUser: a/b_c^[[0m \"q\" 'r': x",
+            "User: a/b_c \u{201c}q\u{201d} \u{2018}r\u{2019}: x",
+        ] {
+            assert_eq!(undone(escaped).replace("'q'", "\"q\""), text, "{escaped}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_something_else_stays() {
+        for text in [
+            "a",
+            r"C:\path",
+            r"\q \ud800 \u12 \x4 \U0011ffff \u{110000} \u{} \u{12",
+            "a & b &unknown; &#xd800",
+            "a = b",
+            "clip-=\ncutter",
+            "2^31 ^x ^[x",
+        ] {
+            assert_eq!(undone(text), text);
+        }
+        // A place on the screen is no colour.
+        assert_eq!(undone("clip\u{1b}[5Ccutter\u{1b}7\u{1b}"), "clip cutter 7 ");
+        assert_eq!(undone(r"one\ntwo\r\tthree"), "one\ntwo\n\tthree");
+    }
+
+    #[test]
+    fn a_mail_is_decoded_where_it_says_so_or_looks_so() {
+        let long = "x".repeat(75);
+        assert_eq!(undone(&format!("{long}=\n{long}=\ny=3Az")), format!("{long}{long}y:z"));
+        for head in
+            ["Content-Transfer-Encoding: quoted-printable", "content-transfer-encoding: Quoted-Printable"]
+        {
+            assert_eq!(
+                undone(&format!("{head}\nx: y=\n\nclip-=\r\ncut=3Dter")),
+                format!("{head}\nx: y=\n\nclip-cut=ter")
+            );
+        }
+        for other in [
+            format!("{long}=\ny=3Az"),
+            format!("{long}=\n{long}=\ny=z"),
+            format!("x=\n{long}=\ny=3Az"),
+            "Content-Transfer-Encoding: quoted-printable\n\nclip-=\ncut=ter".to_owned(),
+        ] {
+            assert_eq!(undone(&other), other);
+        }
+    }
+}
