@@ -15,7 +15,7 @@ const ROUNDS: usize = 3;
 const ESCAPE: char = '\u{1b}';
 
 /// The text without escapes, and with straight quotes.
-pub(crate) fn undone(text: &str) -> Cow<'_, str> {
+pub fn undone(text: &str) -> Cow<'_, str> {
     if !text.contains(['\\', '&', '=', '^', ESCAPE, '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
         return Cow::Borrowed(text);
     }

@@ -24,7 +24,7 @@ pub mod config;
 pub mod decision;
 pub mod denial;
 pub mod error_text;
-mod escapes;
+pub mod escapes;
 pub mod event;
 pub mod grant;
 pub mod handler;

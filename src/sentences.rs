@@ -28,6 +28,8 @@ const FRAME: [char; 8] =
 const BULLETS: [char; 4] = ['#', '*', '|', '-'];
 /// How far behind an action its sentence is looked at for the action that it hides.
 const NEAR: usize = 300;
+/// The words of denial, without white space.
+const DENIED: &str = "isnotauthorizedtoperform:";
 /// The reason that an identity policy can be the cure of.
 const CURABLE: &str = " because no identity-based policy allows the lambda:InvokeFunction action";
 
@@ -148,9 +150,9 @@ fn function(message: &Message) -> Option<FunctionArn> {
 
 /// Whom all pieces name, where they name one.
 fn common_user(pieces: &[Piece]) -> Option<String> {
-    let mut users = pieces.iter().filter_map(|piece| piece.message.as_ref()?.user.clone());
+    let mut users = pieces.iter().filter_map(Piece::user);
     let first = users.next()?;
-    users.all(|user| user == first).then_some(first)
+    users.all(|user| user == first).then(|| first.to_owned())
 }
 
 /// A text in lines, twice: with the line ends and without, so that a place in one is the same in the other.
@@ -317,9 +319,15 @@ impl Piece {
         })
     }
 
+    /// Who was denied, where nothing was left out of the name.
+    fn user(&self) -> Option<&str> {
+        let is_whole = self.parts.as_ref().is_none_or(|(before, _)| before.contains(DENIED));
+        self.message.as_ref()?.user.as_deref().filter(|_| is_whole)
+    }
+
     /// Whether somebody else is named behind the one who was denied.
     fn names_another(&self) -> bool {
-        self.all.split_once("isnotauthorizedtoperform:").is_some_and(|(_, rest)| rest.contains("User:"))
+        self.all.split_once(DENIED).is_some_and(|(_, rest)| rest.contains("User:"))
     }
 
     /// Whether it names the same principal, action and function, or no function.

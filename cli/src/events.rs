@@ -5,7 +5,6 @@
 
 use crate::args::Events;
 use crate::output::err;
-use crate::pasted;
 use crate::problem::Problem;
 use flate2::read::MultiGzDecoder;
 use lambda_invoke_remediator::event::Payload;

@@ -438,6 +438,7 @@ async fn a_refusal_says_what_is_true() {
         (denied(USER, " because no identity-based pol"), Some(USER)),
         (denied(USER, " with an expl"), Some(USER)),
         (whole.replace("ffmpeg-clip-cutter", "ffmpeg...cutter"), Some(USER)),
+        (whole.replace("user/remotion_user", "user/..."), None),
         (whole.to_uppercase(), None),
         (whole.to_lowercase(), None),
         (whole.replace("is not", "s not"), None),
