@@ -13,7 +13,7 @@ use crate::called_function::{CalledFunction, agreed_function};
 use crate::caller::{Caller, Subject, agreed_caller, named_caller};
 use crate::error_text::ErrorText;
 use crate::event::{ApiCall, Payload};
-use crate::log_batch::{LogBatch, LogEvent};
+use crate::log_batch::{LineAccount, LogBatch, LogEvent};
 use crate::message::{self, Cause, Message, NotOneDenial, Resource};
 use crate::principal::Principal;
 use crate::refusal::{Reason, Refusal};
@@ -168,15 +168,26 @@ pub fn read_text(error: &ErrorText<'_>) -> (Facts, Reading) {
 }
 
 /// Reads the lines of a log, each by itself, and at the end what could not be read of the batch.
+///
+/// The account is the line's own where it states one: a central log group is ours, and its lines are of others. One that is
+/// stated in a strange form is not replaced by the log group's, and the line is refused.
+///
+/// The line's own region, `@aws.region`, is not read. A line is logged where the caller runs, and a caller may invoke a function
+/// of another region: so it cannot contradict the function's region, and there is nothing else that it could tell.
 pub fn read_batch(batch: &LogBatch) -> Vec<(Facts, Reading)> {
     let line = |event: &LogEvent| {
+        let (account, malformed) = match &event.account {
+            LineAccount::Unstated => (batch.owner.as_deref(), None),
+            LineAccount::Stated(account) => (Some(account.as_str()), None),
+            LineAccount::Strange => (None, Some("extractedFields.@aws.account")),
+        };
         read_text(&ErrorText {
             source: Source::Log,
             text: event.message.as_deref().unwrap_or_default(),
-            account: batch.owner.as_deref(),
+            account,
             event_id: event.id.as_deref(),
             event_time: event.time.as_deref(),
-            malformed: None,
+            malformed,
         })
     };
     let unread = batch.unread.as_ref().map(|why| {
@@ -228,10 +239,14 @@ fn read_call(call: &ApiCall<'_>, source: Source) -> (Facts, Reading) {
         None | Some(Ok(_) | Err(NotOneDenial::OtherText)) => Ok(()),
     };
     let malformed = match call.malformed {
-        Some(field) => Err(format!(
-            "`{field}` has a form that {} does not write",
-            if is_recorded { "CloudTrail" } else { "EventBridge" }
-        )),
+        Some(field) => {
+            let writer = match source {
+                Source::Cloudtrail => "CloudTrail",
+                Source::Report | Source::Manual => "EventBridge",
+                Source::Log => "CloudWatch Logs",
+            };
+            Err(format!("`{field}` has a form that {writer} does not write"))
+        }
         None => Ok(()),
     };
     let agreed = malformed.and(ambiguous).and_then(|()| {

@@ -36,9 +36,13 @@ fn payload(gzip: &[u8]) -> Vec<u8> {
 }
 
 fn batch(owner: &str, events: &[Value]) -> Vec<u8> {
+    batch_of_group("/shop", json!(owner), events)
+}
+
+fn batch_of_group(log_group: &str, owner: Value, events: &[Value]) -> Vec<u8> {
     let json = json!({
-        "messageType": "DATA_MESSAGE", "owner": owner, "logGroup": "/shop", "logStream": "1",
-        "subscriptionFilters": ["x"], "logEvents": events,
+        "messageType": "DATA_MESSAGE", "owner": owner, "logGroup": log_group, "logStream": "1",
+        "subscriptionFilters": ["x"], "policyLevel": "ACCOUNT_LEVEL_POLICY", "logEvents": events,
     });
     payload(&packed(&json.to_string()))
 }
@@ -204,4 +208,77 @@ async fn a_flood_of_refusals_does_not_come_first() {
     let outcomes = invoke_each(&aws.remediator(&[("ALLOWLIST", LIST)]), &lines(&messages)).await.unwrap();
     assert_eq!(told(&outcomes).last().map(String::as_str), Some("granted"));
     assert_eq!(aws.0.lock().unwrap().published_before, Some(0));
+}
+
+const OTHER_ACCOUNT: &str = "604817392250";
+
+/// In a log group to which the lines of many accounts are centralized, each line's own account counts.
+#[tokio::test(start_paused = true)]
+async fn a_line_is_of_the_account_that_it_states() {
+    let ours = denied(BATCH, QUOTE);
+    let theirs = ours.replace("281502313273", OTHER_ACCOUNT);
+    let line = |message: &str, fields: Value| json!({"message": message, "extractedFields": fields});
+    let named = |account: &str| json!({"@aws.account": account, "@aws.region": "eu-west-1", "$x": "y"});
+    for (owner, message, fields, expected) in [
+        // The log group is ours, the line is not.
+        ("281502313273", &theirs, named(OTHER_ACCOUNT), &["other_account"][..]),
+        ("281502313273", &ours, named(OTHER_ACCOUNT), &["contradictory_event"]),
+        ("281502313273", &theirs, named("281502313273"), &["contradictory_event"]),
+        // The caller runs in another region than the function does.
+        ("281502313273", &ours, named("281502313273"), &["granted"]),
+        // It is not the log group's account that counts.
+        (OTHER_ACCOUNT, &ours, named("281502313273"), &["granted"]),
+        (OTHER_ACCOUNT, &theirs, named("281502313273"), &["contradictory_event"]),
+        // Nothing is stated.
+        ("281502313273", &ours, json!({"@aws.region": "us-east-1"}), &["granted"]),
+        ("281502313273", &theirs, json!({}), &["contradictory_event"]),
+        // What is stated cannot be read: never the log group's account in its place. The batch says so as well.
+        (
+            "281502313273",
+            &ours,
+            json!({"@aws.account": null}),
+            &["contradictory_event", "contradictory_event"],
+        ),
+        (
+            "281502313273",
+            &ours,
+            json!({"@aws.account": 281_502_313_273_u64}),
+            &["contradictory_event", "contradictory_event"],
+        ),
+        ("281502313273", &ours, named("2815-0231-3273"), &["contradictory_event", "contradictory_event"]),
+    ] {
+        let aws = FakeAws::default();
+        let payload = batch(owner, &[line(message, fields.clone())]);
+        let outcomes = invoke_each(&aws.remediator(&[("ALLOWLIST", LIST)]), &payload).await.unwrap();
+        assert_eq!(told(&outcomes), expected, "{owner} {fields} {message}");
+        assert_eq!(aws.puts(), usize::from(expected == ["granted"]), "{owner} {fields} {message}");
+        assert_eq!(aws.calls().is_empty(), expected != ["granted"], "{owner} {fields} {message}");
+    }
+}
+
+/// One line decides nothing about the others of its batch.
+#[tokio::test(start_paused = true)]
+async fn lines_of_several_accounts_come_in_one_batch() {
+    let ours = denied(BATCH, QUOTE);
+    let theirs = ours.replace("281502313273", OTHER_ACCOUNT);
+    let events = [
+        json!({"message": theirs, "extractedFields": {"@aws.account": OTHER_ACCOUNT}}),
+        json!({"message": "started", "extractedFields": {"@aws.account": OTHER_ACCOUNT}}),
+        json!({"message": ours, "extractedFields": {"@aws.account": []}}),
+        json!({"message": ours, "extractedFields": {"@aws.account": "281502313273"}}),
+        json!({"message": ours}),
+    ];
+    let aws = FakeAws::default();
+    let outcomes =
+        invoke_each(&aws.remediator(&[("ALLOWLIST", LIST)]), &batch("281502313273", &events)).await.unwrap();
+    let all = told(&outcomes);
+    assert_eq!(all[..3], ["other_account", "not_a_denied_invoke", "contradictory_event"], "{outcomes:?}");
+    let mut granted = all[3..5].to_vec();
+    granted.sort();
+    assert_eq!(granted, ["already_granted", "granted"]);
+    assert_eq!(all[5..], ["contradictory_event"]);
+    let accounts: Vec<_> = outcomes[..2].iter().map(|outcome| outcome.account.as_deref()).collect();
+    assert_eq!(accounts, [Some(OTHER_ACCOUNT); 2]);
+    let why = "`extractedFields.@aws.account` has a form that CloudWatch Logs does not write";
+    assert!(outcomes[2].summary.contains(why), "{}", outcomes[2].summary);
 }
