@@ -25,6 +25,12 @@ pub struct Config {
     pub own_role: Option<Principal>,
     /// `AWS_SAM_LOCAL`, which `sam local` sets: the invoked function's ARN holds an account made up by the emulator.
     pub is_emulated: bool,
+    /// The name of the log group that this function logs to: `AWS_LAMBDA_LOG_GROUP_NAME`, and where it is not set Lambda's
+    /// default for `AWS_LAMBDA_FUNCTION_NAME`.
+    ///
+    /// Both are Lambda's own: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html> and
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html>.
+    pub own_log_group: Option<String>,
 }
 
 /// Where the allowlist is.
@@ -85,6 +91,8 @@ const MODE: &str = "MODE";
 const NOTICE_INTERVAL: &str = "NOTICE_INTERVAL";
 const OWN_ROLE_ARN: &str = "OWN_ROLE_ARN";
 const AWS_SAM_LOCAL: &str = "AWS_SAM_LOCAL";
+const AWS_LAMBDA_LOG_GROUP_NAME: &str = "AWS_LAMBDA_LOG_GROUP_NAME";
+const AWS_LAMBDA_FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 impl Config {
     /// Reads the variables through `get`.
@@ -96,6 +104,7 @@ impl Config {
             notice_interval: notice_interval(get(NOTICE_INTERVAL))?,
             own_role: own_role(get(OWN_ROLE_ARN))?,
             is_emulated: get(AWS_SAM_LOCAL).is_some_and(|value| value == "true"),
+            own_log_group: own_log_group(get(AWS_LAMBDA_LOG_GROUP_NAME), get(AWS_LAMBDA_FUNCTION_NAME)),
         })
     }
 }
@@ -176,6 +185,11 @@ fn own_role(value: Option<String>) -> Result<Option<Principal>, ConfigError> {
     }
 }
 
+fn own_log_group(name: Option<String>, function: Option<String>) -> Option<String> {
+    let by_default = || function.filter(|name| !name.is_empty()).map(|name| format!("/aws/lambda/{name}"));
+    name.filter(|name| !name.is_empty()).or_else(by_default)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +213,21 @@ mod tests {
         assert_eq!(config.own_role, None);
         assert_eq!(config.notice_interval, Duration::from_secs(3_600));
         assert!(!config.is_emulated);
+        assert_eq!(config.own_log_group, None);
         assert!(matches!(config.allowlist, AllowlistLocation::Inline(_)));
+    }
+
+    #[test]
+    fn the_own_log_group_is_the_one_that_lambda_names() {
+        for (variables, own) in [
+            (vec![(AWS_LAMBDA_LOG_GROUP_NAME, "/own"), (AWS_LAMBDA_FUNCTION_NAME, "f")], Some("/own")),
+            (vec![(AWS_LAMBDA_LOG_GROUP_NAME, ""), (AWS_LAMBDA_FUNCTION_NAME, "f")], Some("/aws/lambda/f")),
+            (vec![(AWS_LAMBDA_FUNCTION_NAME, "f")], Some("/aws/lambda/f")),
+            (vec![(AWS_LAMBDA_FUNCTION_NAME, "")], None),
+        ] {
+            let all = [variables.clone(), vec![(ALLOWLIST, LIST), (TOPIC_ARN, TOPIC)]].concat();
+            assert_eq!(read(&all).unwrap().own_log_group.as_deref(), own, "{variables:?}");
+        }
     }
 
     #[test]

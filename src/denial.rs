@@ -13,7 +13,7 @@ use crate::called_function::{CalledFunction, agreed_function};
 use crate::caller::{Caller, Subject, agreed_caller, named_caller};
 use crate::error_text::{self, ErrorText};
 use crate::event::{ApiCall, Payload};
-use crate::log_batch::{LogBatch, LogEvent};
+use crate::log_batch::{LineAccount, LogBatch, LogEvent};
 use crate::message::{self, AuthorizationDetails, Cause, Message, NotOneDenial, Resource};
 use crate::principal::Principal;
 use crate::refusal::{Reason, Refusal};
@@ -28,6 +28,9 @@ pub const ACTION: &str = "lambda:InvokeFunction";
 ///
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>.
 pub const URL_ACTION: &str = "lambda:InvokeFunctionUrl";
+
+/// How many lines of a log, in front of one and behind it, may hold the pieces of what was printed at once.
+const NEAR_LINES: usize = 100;
 
 /// A denied invoke, free of contradictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,41 +211,44 @@ fn conclude(error: &ErrorText<'_>, told: Told) -> (Facts, Reading) {
 
 /// Reads the lines of a log, each by itself, and at the end what could not be read of the batch.
 ///
-/// Programs print one error in several pieces, of which one is whole and others are cut: in a traceback, say, that shows the values of
-/// its variables. A line that holds nothing but a piece of what another line tells is none of its own.
+/// The account is the line's own where it states one: a central log group is ours, and its lines are of others. One that is
+/// stated in a strange form is not replaced by the log group's, and the line is refused.
+///
+/// The line's own region, `@aws.region`, is not read. A line is logged where the caller runs, and a caller may invoke a function
+/// of another region: so it cannot contradict the function's region, and there is nothing else that it could tell.
+///
+/// Programs print one error in several pieces, of which one is whole and others are cut: in a traceback, say, that shows the
+/// values of its variables. A line that holds nothing but a piece of what a line near it tells is no denial of its own.
 pub fn read_batch(batch: &LogBatch) -> Vec<(Facts, Reading)> {
-    let read: Vec<sentences::Reading> = batch
-        .events
-        .iter()
-        .map(|event| sentences::read(event.message.as_deref().unwrap_or_default()))
-        .collect();
-    let is_piece = |place: usize, line: &sentences::Reading| {
-        let others = read.iter().enumerate();
-        let mut others = others.filter(|(other, line)| *other < place || line.is_whole());
-        others.any(|(_, other)| line.repeats(other))
-    };
-    let line = |(place, (event, line)): (usize, (&LogEvent, &sentences::Reading))| {
+    let text = |event: &LogEvent| sentences::read(event.message.as_deref().unwrap_or_default());
+    let read: Vec<_> = batch.events.iter().map(|event| (event, text(event))).collect();
+    let line = |(place, (event, text)): (usize, &(&LogEvent, sentences::Reading))| {
+        let (account, malformed) = match &event.account {
+            LineAccount::Unstated => (batch.owner.as_deref(), None),
+            LineAccount::Stated(account) => (Some(account.as_str()), None),
+            LineAccount::Strange => (None, Some("extractedFields.@aws.account")),
+        };
         let error = ErrorText {
             source: Source::Log,
             text: event.message.as_deref().unwrap_or_default(),
-            account: batch.owner.as_deref(),
+            account,
             event_id: event.id.as_deref(),
             event_time: event.time.as_deref(),
-            malformed: None,
+            malformed,
         };
-        match is_piece(place, line) {
-            true => {
-                let why = "the line holds a piece of what another line tells".to_owned();
-                (error.facts(), ignored(why))
-            }
-            false => conclude(&error, line.told.clone()),
+        // Of pieces alone the first is told.
+        let near = read.iter().enumerate().skip(place.saturating_sub(NEAR_LINES)).take(2 * NEAR_LINES);
+        let mut near = near.filter(|(other, (_, text))| *other < place || text.is_whole());
+        if near.any(|(_, (other, other_text))| other.account == event.account && text.repeats(other_text)) {
+            return (error.facts(), ignored("the line holds a piece of what another line tells".to_owned()));
         }
+        conclude(&error, text.told.clone())
     };
     let unread = batch.unread.as_ref().map(|why| {
         let facts = Facts { source: Some(Source::Log), ..Facts::default() };
         (facts, contradictory(format!("the batch cannot be read in full: {why}")))
     });
-    batch.events.iter().zip(&read).enumerate().map(line).chain(unread).collect()
+    read.iter().enumerate().map(line).chain(unread).collect()
 }
 
 fn read_call(call: &ApiCall<'_>) -> (Facts, Reading) {
@@ -302,10 +308,14 @@ fn read_message(
         None | Some(Ok(_) | Err(NotOneDenial::OtherText)) => Ok(()),
     };
     let malformed = match call.malformed {
-        Some(field) => Err(format!(
-            "`{field}` has a form that {} does not write",
-            if is_recorded { "CloudTrail" } else { "EventBridge" }
-        )),
+        Some(field) => {
+            let writer = match source {
+                Source::Cloudtrail => "CloudTrail",
+                Source::Report | Source::Manual => "EventBridge",
+                Source::Log => "CloudWatch Logs",
+            };
+            Err(format!("`{field}` has a form that {writer} does not write"))
+        }
         None => Ok(()),
     };
     let agreed = malformed.and(ambiguous).and_then(|()| {

@@ -16,7 +16,7 @@ pub struct ErrorText<'a> {
     pub source: Source,
     /// The text, with whatever an SDK put around the message.
     pub text: &'a str,
-    /// The account that the report was published in, or that the log belongs to.
+    /// The account that the report was published in, or that the line was logged in.
     pub account: Option<&'a str>,
     /// EventBridge's id of the report, or CloudWatch's of the line.
     pub event_id: Option<&'a str>,

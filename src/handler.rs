@@ -2,7 +2,7 @@
 
 use crate::allowlist::Allowlist;
 use crate::allowlist_source::{AllowlistSource, AllowlistUnreadable};
-use crate::arn::FunctionArn;
+use crate::arn::{FunctionArn, is_account};
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::decision::{self, Decision, Grant, OwnIdentity, admit};
@@ -19,6 +19,8 @@ use crate::outcome::{NoticeState, Outcome, OutcomeKind, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::repeats::{Covered, Repeat, Repeats};
 use crate::reply::Reply;
+use crate::source::Source;
+use crate::text::one_line;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use futures_util::stream::{self, StreamExt};
@@ -26,6 +28,8 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 
 /// How many lines of a log are handled at once, at most: more would only wait for IAM, which throttles.
 const MAX_LANES: usize = 8;
@@ -45,6 +49,10 @@ pub enum HandlerError {
     /// The notice was not sent. The retried event leads to it.
     #[error(transparent)]
     NoticeNotSent(#[from] NoticeError),
+    /// The notice of lines of the own log was not sent. Of the reason nothing is said: it could hold the words for which that
+    /// log is subscribed, and each try would log them again.
+    #[error("the notice was not published that this function is invoked with lines of its own log")]
+    OwnLogNotTold,
     /// Neither the invoked function's ARN nor the own role's tells the account.
     #[error(
         "the own account is not known: `{0}` is not the ARN of a Lambda function, and OWN_ROLE_ARN is not set"
@@ -74,7 +82,7 @@ impl HandlerError {
             Self::Grant(GrantError::Iam(IamError::CallFailed { .. })) => "IamCallFailed",
             Self::Grant(GrantError::TooSlow { .. }) => "IamTooSlow",
             Self::Grant(GrantError::NotConfirmed { .. }) => "GrantNotConfirmed",
-            Self::NoticeNotSent(_) => "NoticeNotSent",
+            Self::NoticeNotSent(_) | Self::OwnLogNotTold => "NoticeNotSent",
             Self::OwnAccountUnknown(_) => "OwnAccountUnknown",
             Self::OutOfTime(_) => "OutOfTime",
             Self::Lines { first, .. } => first.code(),
@@ -186,6 +194,9 @@ impl Remediator {
         step: &Step,
         on_handled: OnHandled<'_>,
     ) -> Result<Reply, HandlerError> {
+        if let Some(own) = self.own_log_group(&batch, context) {
+            return self.refuse_own_log(&batch, own, step, on_handled).await;
+        }
         let read: Vec<_> = denial::read_batch(&batch);
         let (of, log_group) = (read.len(), batch.log_group);
         tracing::info!(lines = of, logGroup = log_group, "a batch of a log's lines has come");
@@ -227,6 +238,69 @@ impl Remediator {
         match first {
             None => Ok(Reply::to_batch(outcomes)),
             Some(first) => Err(HandlerError::Lines { failed, of, first: Box::new(first) }),
+        }
+    }
+
+    /// The name of the own log group, if that is where the lines come from.
+    ///
+    /// It is the log group that counts, and not whose each line is: what is logged here of a line of another account, which a
+    /// central log group of the same name may hold, comes back just as well. No grant is lost by that, since such a line brings
+    /// none about. A log group of another account is another one, whatever its name; where `owner` is no account id, or the own
+    /// account is not known, the name alone decides, since one refusal too many ends and a loop does not.
+    fn own_log_group(&self, batch: &LogBatch, context: &Context) -> Option<&str> {
+        // Nothing came of it: an empty list, or CloudWatch Logs trying whether the function can be reached.
+        if batch.events.is_empty() && batch.unread.is_none() {
+            return None;
+        }
+        let own =
+            self.config.own_log_group.as_deref().filter(|own| batch.log_group.as_deref() == Some(own))?;
+        let owner = batch.owner.as_deref().filter(|owner| is_account(owner));
+        match (owner, self.own_identity(context)) {
+            (Some(owner), Ok(identity)) if owner != identity.account => None,
+            (Some(_) | None, Ok(_) | Err(_)) => Some(own),
+        }
+    }
+
+    /// Refuses the lines of the function's own log, as a whole: what is logged of a line comes back as the next one.
+    ///
+    /// What is logged here comes back as well, at most once: neither the outcome nor the error holds what may tell of a
+    /// denial, and of lines that do not nothing is logged. The notice goes out all the same, once in the quiet interval: a
+    /// subscription that takes every line brings Lambda's own lines of each invocation, without end. Where it fails for those,
+    /// that is no error, which Lambda would try again and log three times; the next lines try again.
+    ///
+    /// See <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Subscriptions-recursion-prevention.html>.
+    async fn refuse_own_log(
+        &self,
+        batch: &LogBatch,
+        own: &str,
+        step: &Step,
+        on_handled: OnHandled<'_>,
+    ) -> Result<Reply, HandlerError> {
+        let began = Instant::now();
+        let why = format!(
+            "its lines are of the function's own log group `{}`, and what it logs of them would come back without end; \
+             exclude that log group from the subscription, for which an account-level policy has the selection criteria \
+             LogGroupName NOT IN [...]",
+            one_line(own, 512)
+        );
+        let account = batch.owner.clone().filter(|owner| is_account(owner));
+        let facts = Facts { source: Some(Source::Log), account, ..Facts::default() };
+        let told = Subject { facts: &facts, denial: None, rule: None };
+        let verdict = Verdict::Refused(Refusal::new(Reason::ContradictoryEvent, why));
+        // What AWS says of a call that failed is traced, and would be another such line.
+        let outcome = self.tell(told, &verdict, None, step).with_subscriber(NoSubscriber::default()).await;
+        let outcome = outcome.map_err(|_| HandlerError::OwnLogNotTold);
+        let may_tell = batch.unread.is_some() || batch.events.iter().any(|event| event.message.is_some());
+        match outcome {
+            Ok(outcome) => {
+                if may_tell {
+                    on_handled(began.elapsed(), Ok(&outcome));
+                }
+                Ok(Reply::to_batch(vec![outcome]))
+            }
+            Err(_) if !may_tell => Ok(Reply::to_batch(Vec::new())),
+            // It is logged where every error is.
+            Err(error) => Err(error),
         }
     }
 

@@ -5,13 +5,21 @@
 //! too much or in a strange form is told in [`LogBatch::unread`], and what was read before it is kept.
 //!
 //! Log lines are written by anybody, and gzip packs a thousand bytes into one. So no more than a limit is unpacked, which is
-//! read one log event at a time, and of an event nothing but its id and time is kept unless it may tell of a denial. The type of
-//! `aws_lambda_events` is not used: it keeps whatever is unpacked, without a limit, and one entry in a strange form fails
+//! read one log event at a time, and of an event nothing but its id, time and account is kept unless it may tell of a denial. The
+//! type of `aws_lambda_events` is not used: it keeps whatever is unpacked, without a limit, and one entry in a strange form fails
 //! the whole batch.
 //!
+//! A log group can hold lines of many accounts, where CloudWatch Logs centralizes them. Then the subscription filter's
+//! `emitSystemFields` has each event say in `extractedFields` where its line comes from: what the batch says of itself is true
+//! of the log group, and not of the line. `policyLevel`, which tells an account's policy from a log group's own filter, changes
+//! nothing and is not read.
+//!
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/services-cloudwatchlogs.html> for the payload, and
-//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html> for its fields.
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html> for its fields. The system fields are
+//! those of <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>, and
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatchLogs_Centralization.html> tells how logs are centralized.
 
+use crate::arn::is_account;
 use crate::escapes;
 use crate::mentions;
 use crate::text::one_line;
@@ -73,8 +81,22 @@ pub struct LogEvent {
     pub id: Option<String>,
     /// `timestamp`, as RFC 3339 writes it.
     pub time: Option<String>,
+    /// The account that the line comes from.
+    pub account: LineAccount,
     /// `message`, where it may tell of a denial. Other messages are not kept.
     pub message: Option<String>,
+}
+
+/// What a log event says of the account that its line comes from, in `@aws.account` of its `extractedFields`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LineAccount {
+    /// Nothing. Then it is that of the log group.
+    #[default]
+    Unstated,
+    /// An account id, twelve digits.
+    Stated(String),
+    /// The field is there, and is no account id: whose line it is cannot be told.
+    Strange,
 }
 
 impl LogBatch {
@@ -240,6 +262,20 @@ struct Entry<'a> {
     timestamp: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
+    #[serde(borrow, rename = "extractedFields")]
+    extracted_fields: Option<&'a RawValue>,
+}
+
+/// The system field among `extractedFields` that is read. What a filter pattern extracts stands beside it, of any size.
+#[derive(Deserialize)]
+struct ExtractedFields<'a> {
+    #[serde(borrow, default, rename = "@aws.account", deserialize_with = "even_null")]
+    account: Option<&'a RawValue>,
+}
+
+/// A value that is there, null included: null is no account either.
+fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
 }
 
 fn read_event(entry: &RawValue) -> (LogEvent, Option<Strange>) {
@@ -247,7 +283,7 @@ fn read_event(entry: &RawValue) -> (LogEvent, Option<Strange>) {
     // A list would be taken for the fields in their order.
     let is_readable = json.len() <= MAX_EVENT_BYTES && json.starts_with('{');
     let entry = is_readable.then(|| serde_json::from_str::<Entry<'_>>(json).ok()).flatten();
-    let Some(Entry { id, timestamp, message }) = entry else {
+    let Some(Entry { id, timestamp, message, extracted_fields }) = entry else {
         return (LogEvent::default(), Some(Strange("")));
     };
     let mut strange = None;
@@ -261,8 +297,29 @@ fn read_event(entry: &RawValue) -> (LogEvent, Option<Strange>) {
         id: known(read_name(id), ".id"),
         time: known(read_time(timestamp), ".timestamp"),
         message: known(read_text(message), ".message").filter(|text| may_tell_of_a_denial(text)),
+        account: read_account(extracted_fields),
     };
+    if event.account == LineAccount::Strange {
+        strange.get_or_insert(Strange(".extractedFields.@aws.account"));
+    }
     (event, strange)
+}
+
+/// What is no object names no account, as an object without the field.
+fn read_account(extracted_fields: Option<&RawValue>) -> LineAccount {
+    let Some(json) = extracted_fields.map(RawValue::get).filter(|json| json.starts_with('{')) else {
+        return LineAccount::Unstated;
+    };
+    match serde_json::from_str(json) {
+        Ok(ExtractedFields { account: None }) => LineAccount::Unstated,
+        Ok(ExtractedFields { account: Some(account) }) => match serde_json::from_str::<String>(account.get())
+        {
+            Ok(account) if is_account(&account) => LineAccount::Stated(account),
+            Ok(_) | Err(_) => LineAccount::Strange,
+        },
+        // It is there twice, or a key is no text.
+        Err(_) => LineAccount::Strange,
+    }
 }
 
 fn read_text(value: Option<&RawValue>) -> serde_json::Result<Option<String>> {
@@ -410,8 +467,100 @@ mod tests {
         LogEvent {
             id: Some("34622316099697884706540976068822859012661220141643892546".to_owned()),
             time: Some("2026-09-14T23:18:49.25Z".to_owned()),
+            account: LineAccount::Unstated,
             message: message.map(str::to_owned),
         }
+    }
+
+    /// The account of a line with these `extractedFields`, and what is said to be unread.
+    fn account_of(extracted_fields: &str) -> (LineAccount, Option<String>) {
+        let batch = read(&format!(
+            r#"{{"owner": "281502313273", "logEvents": [{{"message": {DENIAL:?}, "extractedFields": {extracted_fields}}}]}}"#
+        ));
+        let [LogEvent { account, message, .. }] = batch.events.as_slice() else { panic!("{batch:?}") };
+        assert_eq!((message.as_deref(), batch.owner.as_deref()), (Some(DENIAL), Some("281502313273")));
+        (account.clone(), batch.unread)
+    }
+
+    #[test]
+    fn a_line_has_the_account_that_its_system_field_names() {
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        for fields in [
+            r#"{"@aws.account": "604817392250"}"#.to_owned(),
+            r#"{"$ip": "10.0.0.1", "@aws.region": "eu-west-1", "@aws.account": "604817392250", "": null}"#
+                .to_owned(),
+            r#"{"\u0040aws.account": "\u003604817392250"}"#.to_owned(),
+            format!(r#"{{"$x": {deep}, "@aws.account": "604817392250", "@aws.accounts": 7}}"#),
+        ] {
+            assert_eq!(
+                account_of(&fields),
+                (LineAccount::Stated("604817392250".to_owned()), None),
+                "{fields}"
+            );
+        }
+        // Of lines about something else as well.
+        let batch =
+            read(r#"{"logEvents": [{"message": "x", "extractedFields": {"@aws.account": "604817392250"}}]}"#);
+        let account = LineAccount::Stated("604817392250".to_owned());
+        assert_eq!(batch.events, [LogEvent { account, ..LogEvent::default() }]);
+    }
+
+    #[test]
+    fn a_line_without_the_system_field_has_no_account_of_its_own() {
+        for fields in [
+            "null",
+            "{}",
+            r#"{"$account": "604817392250", "aws.account": "604817392250", "@AWS.account": "604817392250"}"#,
+            r#"{"x": {"@aws.account": "604817392250"}}"#,
+            // What CloudWatch Logs does not write is not looked into.
+            "7",
+            r#""604817392250""#,
+            r#"["604817392250"]"#,
+            r#"[{"@aws.account": "604817392250"}]"#,
+        ] {
+            assert_eq!(account_of(fields), (LineAccount::Unstated, None), "{fields}");
+        }
+    }
+
+    #[test]
+    fn an_account_in_a_strange_form_is_none_and_is_told() {
+        let long = format!(r#"{{"@aws.account": "{}"}}"#, "1".repeat(1_000_000));
+        for fields in [
+            r#"{"@aws.account": null}"#,
+            r#"{"@aws.account": ""}"#,
+            r#"{"@aws.account": 604817392250}"#,
+            r#"{"@aws.account": ["604817392250"]}"#,
+            r#"{"@aws.account": {"id": "604817392250"}}"#,
+            r#"{"@aws.account": "60481739225"}"#,
+            r#"{"@aws.account": "6048173922500"}"#,
+            r#"{"@aws.account": " 604817392250"}"#,
+            r#"{"@aws.account": "60481739225x"}"#,
+            r#"{"@aws.account": "\u0661\u0662\u0663456789012"}"#,
+            r#"{"@aws.account": "\ud800"}"#,
+            r#"{"@aws.account": "604817392250", "@aws.account": "604817392250"}"#,
+            long.as_str(),
+        ] {
+            let why =
+                "`logEvents[0].extractedFields.@aws.account` has a form that CloudWatch Logs does not write";
+            assert_eq!(account_of(fields), (LineAccount::Strange, Some(why.to_owned())), "{fields}");
+        }
+        // Nobody knows which of two is meant, and then nothing of the entry is kept.
+        let twice = r#"{"message": "not authorized", "extractedFields": {}, "extractedFields": {}}"#;
+        let batch = read(&format!(r#"{{"logEvents": [{twice}]}}"#));
+        assert_eq!(batch.events, [LogEvent::default()]);
+        assert_eq!(unread(&batch), "`logEvents[0]` has a form that CloudWatch Logs does not write");
+    }
+
+    /// What a filter pattern extracts is as large as the line, and none of it is kept.
+    #[test]
+    fn large_extracted_fields_count_for_the_event_and_are_not_kept() {
+        let fields = |length: usize| json!({ "$x": "0".repeat(length), "@aws.account": "604817392250" });
+        let entry = |length| json!({ "message": DENIAL, "extractedFields": fields(length) });
+        let account = LineAccount::Stated("604817392250".to_owned());
+        let kept = LogEvent { account, message: Some(DENIAL.to_owned()), ..LogEvent::default() };
+        let batch = read(&batch_of(json!([entry(1_000_000), entry(MAX_EVENT_BYTES), entry(0)])).to_string());
+        assert_eq!(batch.events, [kept.clone(), LogEvent::default(), kept]);
+        assert_eq!(unread(&batch), "`logEvents[1]` has a form that CloudWatch Logs does not write");
     }
 
     #[test]

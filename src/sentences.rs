@@ -113,7 +113,10 @@ pub fn read(text: &str) -> Reading {
         }
         None if pieces.iter().any(Piece::names_another) => (Told::Several, None),
         None if !pieces.is_empty() => (Told::NotWhole(common_user(&pieces)), None),
-        None if speaks_of_a_denied_invoke(&text.flat, others.len()) => (Told::NotWhole(None), None),
+        None if speaks_of_a_denied_invoke(&text.flat, others.len()) => {
+            pieces = text.beginnings();
+            (Told::NotWhole(None), None)
+        }
         None => (others.into_iter().next().map_or(Told::Nothing, Told::OtherAction), None),
     };
     Reading { told, pieces, whole }
@@ -185,6 +188,14 @@ impl Lines {
             .zip(ends)
             .map(|((begin, denied), end)| Span { begin: *begin, denied: *denied, end })
             .collect()
+    }
+
+    /// What begins like a sentence, and lacks the words of denial.
+    fn beginnings(&self) -> Vec<Piece> {
+        let begins: Vec<usize> = self.flat.match_indices("User:").map(|(begin, _)| begin).collect();
+        let ends = begins.iter().skip(1).copied().chain([self.flat.len()]);
+        let spans = begins.iter().zip(ends).map(|(begin, end)| Span { begin: *begin, denied: *begin, end });
+        spans.take(MAX_SENTENCES).map(|span| Piece::of(self, &span, None)).collect()
     }
 
     /// Where the sentence begins whose words of denial stand at `place`: with its `User:`, or, where a service is denied, with
@@ -348,11 +359,12 @@ impl Piece {
         })
     }
 
-    /// Whether it is the beginning of `other`.
+    /// Whether it is the beginning of `other`, and says itself that more was left out.
     fn begins(&self, other: &Self) -> bool {
-        let part =
-            |piece: &Self| piece.parts.as_ref().map_or(piece.all.clone(), |(before, _)| before.clone());
-        part(other).starts_with(&part(self))
+        self.parts.as_ref().is_some_and(|(before, _)| {
+            let other = other.parts.as_ref().map_or(other.all.as_str(), |(before, _)| before);
+            other.starts_with(before)
+        })
     }
 }
 

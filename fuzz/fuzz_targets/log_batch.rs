@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use invariants::is_one_line;
-use lambda_invoke_remediator::log_batch::{LogBatch, MAX_EVENTS};
+use lambda_invoke_remediator::log_batch::{LineAccount, LogBatch, MAX_EVENTS};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -79,6 +79,14 @@ fn check(batch: &LogBatch, json: &[u8]) {
         assert!(event.id.iter().chain(&event.message).all(stands));
         assert!(event.message.as_deref().is_none_or(|message| message.contains("authorized")));
         assert!(event.time.as_deref().is_none_or(|time| is_one_line(time) && time.ends_with('Z')));
+        match &event.account {
+            LineAccount::Stated(account) => {
+                assert!(stands(account) && account.len() == 12);
+                assert!(account.bytes().all(|byte| byte.is_ascii_digit()));
+            }
+            LineAccount::Strange => assert!(batch.unread.is_some()),
+            LineAccount::Unstated => {}
+        }
     }
     if batch.unread.is_none() {
         // What is skipped may hold texts and numbers that no value can.
@@ -111,6 +119,11 @@ fn check_whole(batch: &LogBatch, json: &Value) {
     for (event, entry) in batch.events.iter().zip(entries) {
         assert_eq!(event.id, text(&entry["id"]));
         assert_eq!(event.time.is_some(), entry["timestamp"].is_i64());
+        let account = match entry["extractedFields"].get("@aws.account") {
+            Some(account) => LineAccount::Stated(account.as_str().unwrap().to_owned()),
+            None => LineAccount::Unstated,
+        };
+        assert_eq!(event.account, account);
         let message = text(&entry["message"]);
         if message.as_deref().is_some_and(|message| message.contains("is not authorized to perform: ")) {
             assert_eq!(event.message, message);

@@ -18,13 +18,13 @@ def payload(archive):
     return {"awslogs": {"data": base64.b64encode(archive).decode()}}
 
 
-def batch(*messages, owner=ACCOUNT):
+def batch(*messages, owner=ACCOUNT, log_group="/shop"):
     """The payload of these lines, whose ids are `line-0` and so on. One that is no text stands as it is for a log event."""
     events = [
         {"id": f"line-{index}", "timestamp": LOGGED + index, "message": message} if isinstance(message, str) else message
         for index, message in enumerate(messages)
     ]
-    content = {"messageType": "DATA_MESSAGE", "owner": owner, "logGroup": "/shop", "logStream": "1"}
+    content = {"messageType": "DATA_MESSAGE", "owner": owner, "logGroup": log_group, "logStream": "1"}
     content |= {"subscriptionFilters": ["denials"], "logEvents": events}
     return payload(gzip.compress(json.dumps(content).encode()))
 

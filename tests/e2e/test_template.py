@@ -35,8 +35,8 @@ def source(name):
 
 def test_the_environment_is_the_one_that_the_code_reads(template):
     names = set(re.findall(r'^const ([A-Z_]+): &str = "\1";$', source("config.rs"), re.M))
-    # Set by SAM's local emulator, not by a template.
-    names.remove("AWS_SAM_LOCAL")
+    # Set by SAM's local emulator and by Lambda itself, not by a template.
+    names -= {"AWS_SAM_LOCAL", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_FUNCTION_NAME"}
     assert set(template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]) == names
 
 

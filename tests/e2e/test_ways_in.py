@@ -7,9 +7,11 @@ import log_filter
 import pytest
 from bus import lets_through
 from cloudformation import Stack
-from log_batch import each
+from denied import denied, user
+from log_batch import batch, each
 
 from local.aws import ROOT
+from local.proxy import Answer, Fault
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 SOURCE = "com.example.clips"
@@ -124,3 +126,44 @@ def test_the_filter_leaves_other_lines(lines):
         "perform: lambda:InvokeFunction is not authorized to",
     ]  # fmt: skip
     assert lines(others) == []
+
+
+OWN_LOG = {"a log group of its own": {"AWS_LAMBDA_LOG_GROUP_NAME": "/own"}, "Lambda's default": {"AWS_LAMBDA_FUNCTION_NAME": "own"}}
+
+
+@pytest.mark.parametrize("variables", OWN_LOG.values(), ids=OWN_LOG)
+def test_a_loop_through_the_own_log_ends(variables, start, template, calls):
+    """All that the binary logs of a batch from its own log group is given to it as the next batch of that group."""
+    group = variables.get("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/own")
+    pattern = template["Resources"]["DeniedInvokeLines"]["Properties"]["FilterPattern"]
+    with start(**variables) as function:
+        before = function.output().splitlines()
+        [outcome] = function.invoke(batch("START", denied(user("shop-batch")), denied(user("stranger")), log_group=group)).body
+        assert (outcome["outcome"], outcome["reason"], outcome["notice"]) == ("refused", "contradictory_event", "published")
+        assert f"own log group `{group}`" in outcome["summary"]
+        written = function.output().splitlines()[len(before) :]
+        assert [line for line in written if log_filter.matches(pattern, line)] == []
+        # A subscription that takes every line brings them; of these nothing is logged, and nobody is told again.
+        for _ in range(3):
+            [outcome] = function.invoke(batch(*written, log_group=group)).body
+            assert (outcome["reason"], outcome["notice"]) == ("contradictory_event", "suppressed")
+            assert function.output().splitlines() == before + written
+        assert len(function.outcome_lines()) == 1 and calls.actions() == ["sns:Publish"]
+        # From any other log group the same lines are handled.
+        assert function.invoke(batch(denied(user("shop-batch")), log_group=f"{group}2")).body[0]["outcome"] == "granted"
+
+
+def test_what_sns_says_does_not_come_back_through_the_own_log(start, calls):
+    """The binary's log of a notice that failed, the runtime's lines included, holds nothing that may tell of a denial."""
+    words = f"<ErrorResponse><Error><Code>AuthorizationError</Code><Message>{DENIED}</Message></Error></ErrorResponse>"
+    calls.fault = lambda action, count: Fault(Answer(403, words.encode()))
+    try:
+        with start(AWS_LAMBDA_LOG_GROUP_NAME="/own") as function:
+            reply = function.invoke(batch(DENIED, log_group="/own"))
+            assert (reply.is_error, reply.body["errorType"]) == (True, "NoticeNotSent")
+            written = function.output().splitlines()
+            assert "NoticeNotSent" in "".join(written) and "authorized" not in "".join(written)
+            assert function.invoke(batch(*written, log_group="/own")).body == []
+            assert function.output().splitlines() == written
+    finally:
+        calls.fault = lambda action, count: None

@@ -21,13 +21,16 @@ use lambda_invoke_remediator::clients::{Clients, Lazy};
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::event::Payload;
 use lambda_invoke_remediator::handler::{HandlerError, Remediator};
+use lambda_invoke_remediator::log::{self, Handling};
 use lambda_invoke_remediator::outcome::Outcome;
 use lambda_invoke_remediator::reply::Reply;
 use lambda_runtime::{Context, LambdaEvent};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 pub(crate) const ALLOWLIST: &str = include_str!("../../allowlist.example.json");
 pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:281502313273:denials";
@@ -367,11 +370,26 @@ pub(crate) async fn invoke_each(
     remediator: &Remediator,
     payload: &[u8],
 ) -> Result<Vec<Outcome>, HandlerError> {
-    let reply = remediator.handle(event(payload, OWN_FUNCTION), &|_, _| ()).await?;
-    Ok(match reply {
+    invoke_logged(remediator, payload).await.0
+}
+
+/// The same, and what is logged of it, beside the runtime's lines.
+pub(crate) async fn invoke_logged(
+    remediator: &Remediator,
+    payload: &[u8],
+) -> (Result<Vec<Outcome>, HandlerError>, Vec<String>) {
+    let log = RefCell::new(Vec::new());
+    let on_handled = |took: Duration, handled: Result<&Outcome, &HandlerError>| {
+        let handling = Handling { request_id: "7f", took, ended: SystemTime::now() };
+        log::write(&mut *log.borrow_mut(), &handling, handled);
+    };
+    let reply = remediator.handle(event(payload, OWN_FUNCTION), &on_handled).await;
+    let outcomes = reply.map(|reply| match reply {
         Reply::One(outcome) => vec![*outcome],
         Reply::Each(outcomes) => outcomes,
-    })
+    });
+    let log = String::from_utf8(log.into_inner()).unwrap();
+    (outcomes, log.lines().map(str::to_owned).collect())
 }
 
 pub(crate) async fn invoke_as(
