@@ -1,4 +1,5 @@
-"""The real binary under AWS's own emulator: whose denials it takes for its own."""
+"""The real binary under AWS's own emulator: whose denials it takes for its own, and what the caller of one sees that cannot
+start."""
 
 import json
 
@@ -47,3 +48,18 @@ def test_an_own_role_of_another_account_admits_that_one_only(invoke, account):
     _, reply, _ = invoke(OWN_ROLE_ARN="arn:aws:iam::111122223333:role/lambda-invoke-remediator")
     assert (reply["outcome"], reply["reason"]) == ("refused", "other_account")
     assert account.policy(PRINCIPAL) is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "text"),
+    [
+        ({"MODE": "dry"}, "BadConfiguration", "environment variable MODE: `dry` is neither; expected enforce or dry-run"),
+        ({"ALLOWLIST": "ssm:/not/there"}, "AllowlistUnreadable", "environment variable ALLOWLIST: SSM parameter `/not/there` cannot be read"),
+    ],
+    ids=["variable", "list"],
+)
+def test_whoever_invokes_a_function_that_cannot_start_sees_why(invoke, variables, code, text):
+    status, reply, log = invoke(**variables)
+    assert (status, reply["errorType"], reply["stackTrace"]) == (502, code, [])
+    assert reply["errorMessage"].startswith(text)
+    assert f'"code":"{code}"' in log and text in log
