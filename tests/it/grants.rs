@@ -447,6 +447,13 @@ async fn a_list_in_ssm_is_read_again_when_it_is_a_minute_old() {
     aws.0.lock().unwrap().parameter = Some("{\"rules\": []}".to_owned());
     assert!(source.current(late).await.unwrap_err().to_string().contains("rules: the list is empty"));
     assert!(source.current(start).await.is_err());
+    // What is no list may be a secret, and is not told.
+    for secret in ["\"hunter2\"", "1234567", "hunter2"] {
+        aws.0.lock().unwrap().parameter = Some(secret.to_owned());
+        let text = source.current(late).await.unwrap_err().to_string();
+        assert!(text.contains("`/remediator/allowlist` holds no JSON object"), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("1234567"), "{text}");
+    }
     aws.0.lock().unwrap().parameter = Some(ALLOWLIST.to_owned());
     assert!(source.current(late).await.is_ok());
 }
