@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 CHECKOV := .venv-checkov
 DEPLOY_VENV := .venv-deploy
 BENCH_VENV := .venv-bench
+RIE := target/rie
 EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
@@ -59,7 +60,7 @@ invoke: $(READY) ## The same for one file: make invoke EVENT=events/role.json
 preview: $(READY) ## Show one notice of each kind as its readers see it: on the terminal, and in target/preview/ as HTML
 	$(VENV)/bin/python -m local.preview
 
-test: $(READY) ## Run all tests: of the library, of the real binary over the wire, of the template
+test: $(READY) $(RIE)/.ready ## Run all tests: of the library, of the real binary over the wire, of the template
 	cargo test --locked --quiet
 	cargo build --locked --quiet
 	cargo test --locked --quiet --package remediator
@@ -101,6 +102,12 @@ validate: $(DEPLOY_VENV)/.ready ## Check the template with the SAM CLI, which is
 .venv-%/.ready: requirements-%.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	touch $@
+
+# AWS's emulator of Lambda is a program in the SAM CLI's package, and of that the tests need nothing else.
+$(RIE)/.ready: requirements-deploy.txt | $(READY)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(RIE) \
+		"$$(grep '^aws-sam-cli==' $<)"
 	touch $@
 
 deny: ## Check the dependencies: licences, sources, duplicates, known vulnerabilities (DENY=... for some of them)

@@ -24,10 +24,17 @@ class Emulator:
         """Invokes the function with the file `event`; gives the reply."""
         command = [CARGO_LAMBDA, "lambda", "invoke", FUNCTION, "--data-file", str(event)]
         command += ["--invoke-address", "127.0.0.1", "--invoke-port", str(self.port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"no answer within {error.timeout} seconds\n{self.last_log_lines()}") from None
         if done.returncode != 0:
             raise RuntimeError(f"the invocation failed: {done.stderr.strip()}\n{self.last_log_lines()}")
-        return json.loads(done.stdout)
+        reply = json.loads(done.stdout)
+        if isinstance(reply, dict) and "errorType" in reply:
+            # Why a function cannot start, cargo-lambda hands on as if it were a reply.
+            raise RuntimeError(f"the invocation failed: {reply['errorType']}: {reply['errorMessage']}\n{self.last_log_lines()}")
+        return reply
 
     def last_log_lines(self, count=15):
         self.log.flush()

@@ -26,11 +26,12 @@ class ProcessEnded(RuntimeError):
 
 
 class Reply:
-    """What the function answered: a response, or an error with its `errorType`."""
+    """What the function answered: a response, or an error with its `errorType`, whose header has a type of its own."""
 
-    def __init__(self, is_error, body):
+    def __init__(self, is_error, body, header=None):
         self.is_error = is_error
         self.body = json.loads(body)
+        self.header = header
 
     def __repr__(self):
         return f"{'error' if self.is_error else 'response'} {self.body}"
@@ -43,7 +44,8 @@ class Function:
         self.process, self.log, self._server = process, log, server
 
     def invoke(self, payload, arn=FUNCTION_ARN, timeout=60.0):
-        """Sends bytes, or a value as JSON; `timeout` is the function's own, in seconds."""
+        """Sends bytes, or a value as JSON; `timeout` is the function's own, in seconds. Of a function that has told why it
+        cannot start, that is the answer."""
         if not isinstance(payload, bytes):
             payload = json.dumps(payload).encode()
         request_id = str(uuid.uuid4())
@@ -56,8 +58,15 @@ class Function:
                 return reply
             except queue.Empty:
                 if self.process.poll() is not None:
+                    if self.init_error:
+                        return self.init_error
                     raise ProcessEnded(f"status {self.process.returncode}:\n{self.output()}") from None
         raise RuntimeError(f"no answer:\n{self.output()}")
+
+    @property
+    def init_error(self):
+        """Why it cannot start, or None: it starts, or has not said so."""
+        return self._server.init_error
 
     def output(self):
         return Path(self.log).read_text(errors="replace")
@@ -108,12 +117,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
         else:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request_id, kind = self.path.split("/")[-2:]
+        reply = Reply(kind == "error", body, self.headers.get("Lambda-Runtime-Function-Error-Type"))
+        if self.path == "/2018-06-01/runtime/init/error":
+            self.server.init_error = reply
+        else:
+            self.server.replies.put((request_id, reply))
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
         self.wfile.flush()
-        request_id, kind = self.path.split("/")[-2:]
-        self.server.replies.put((request_id, Reply(kind == "error", body)))
 
     def log_message(self, *_):
         pass
@@ -124,7 +137,7 @@ def function(binary, variables):
     """Starts `binary` as Lambda would, with nothing in its environment but `variables`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    server.events, server.replies, server.is_over = queue.Queue(), queue.Queue(), False
+    server.events, server.replies, server.is_over, server.init_error = queue.Queue(), queue.Queue(), False, None
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     environment = {
         "PATH": os.environ["PATH"],

@@ -45,6 +45,15 @@ pub enum AllowlistUnreadable {
         /// The cause.
         context: String,
     },
+    /// SSM gave something that is no list at all. It may be a secret, where the variable names the wrong parameter, so that
+    /// nothing of it is told.
+    #[error(
+        "environment variable ALLOWLIST: SSM parameter `{name}` holds no JSON object; expected a JSON document {{\"rules\": [...]}}"
+    )]
+    NoObject {
+        /// The parameter.
+        name: String,
+    },
     /// SSM gave something else.
     #[error(
         "environment variable ALLOWLIST: SSM parameter `{name}` is malformed: {source}; expected a JSON document {{\"rules\": [...]}}"
@@ -97,5 +106,8 @@ async fn read(client: &aws_sdk_ssm::Client, name: &str) -> Result<Allowlist, All
         context: explain("ssm:GetParameter", &error),
     })?;
     let text = answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
+    if !text.trim_start().starts_with('{') {
+        return Err(AllowlistUnreadable::NoObject { name: name.to_owned() });
+    }
     Allowlist::parse(&text).map_err(|source| AllowlistUnreadable::Malformed { name: name.to_owned(), source })
 }

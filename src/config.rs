@@ -1,6 +1,7 @@
 //! The function's configuration: read once, from the environment, and checked before the first event.
 //!
-//! A bad value stops the cold start with a message that names the variable. Nothing is guessed in its place.
+//! A bad value stops the cold start with a message that names the variable, to the log and to whoever invokes the function.
+//! Nothing is guessed in its place.
 
 use crate::allowlist::Allowlist;
 use crate::arn::Arn;

@@ -37,6 +37,15 @@ const MAX_LANES: usize = 8;
 /// What is left of the function's own timeout to say that it was used up.
 const MARGIN: Duration = Duration::from_millis(500);
 
+/// The account in the ARN that AWS's Runtime Interface Emulator gives to every function, in every base image of AWS.
+///
+/// It may be somebody's account as well. There the own role tells the same: a function and its execution role are of one
+/// account. So setting it aside admits no other one, and where no role is named nothing is decided.
+///
+/// See <https://github.com/aws/aws-lambda-runtime-interface-emulator>, and for the role
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>.
+const EMULATOR_ACCOUNT: &str = "012345678912";
+
 /// Why an event is to be tried again, or an alarm to go off. Each has one stable code, the reply's `errorType`.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
@@ -55,7 +64,8 @@ pub enum HandlerError {
     OwnLogNotTold,
     /// Neither the invoked function's ARN nor the own role's tells the account.
     #[error(
-        "the own account is not known: `{0}` is not the ARN of a Lambda function, and OWN_ROLE_ARN is not set"
+        "the own account is not known: `{0}`, by which the function was invoked, may be what an emulator makes up, and \
+         OWN_ROLE_ARN is not set; set it to the ARN of the function's execution role, arn:PARTITION:iam::ACCOUNT:role/PATH/NAME"
     )]
     OwnAccountUnknown(String),
     /// The function's timeout came first.
@@ -494,11 +504,11 @@ impl Remediator {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The account and partition of the invoked function's own ARN. Local emulators put a placeholder there, and only
-    /// then the own role's ARN tells them.
+    /// The account and partition of the invoked function's own ARN, or of the own role's where an emulator made that up.
     fn own_identity(&self, context: &Context) -> Result<OwnIdentity, HandlerError> {
         let role = self.config.own_role.clone();
-        let invoked = FunctionArn::parse(&context.invoked_function_arn).filter(|_| !self.config.is_emulated);
+        let invoked = FunctionArn::parse(&context.invoked_function_arn)
+            .filter(|function| !self.config.is_emulated && function.account() != EMULATOR_ACCOUNT);
         let (partition, account) = match (&invoked, &role) {
             (Some(function), _) => (function.partition(), function.account()),
             (None, Some(role)) => (role.partition(), role.account()),

@@ -32,6 +32,7 @@ mod held;
 pub mod https;
 pub mod iam_error;
 pub mod identity;
+pub mod init_error;
 pub mod inline_policies;
 mod lanes;
 pub mod lease;

@@ -52,11 +52,14 @@ pub fn write(log: &mut impl Write, handling: &Handling<'_>, handled: Result<&Out
     }
 }
 
+/// The `message` of what ends the process.
+pub const CANNOT_START: &str = "the function cannot start, or cannot go on";
+
 /// Logs what ends the process: what stopped the cold start, or the runtime.
 pub fn write_failure(log: &mut impl Write, error: &(dyn Error + 'static)) {
     let line = ErrorLine {
         level: "ERROR",
-        message: "the function cannot start, or cannot go on",
+        message: CANNOT_START,
         request_id: None,
         duration_ms: None,
         code: failure_code(error),
@@ -66,7 +69,7 @@ pub fn write_failure(log: &mut impl Write, error: &(dyn Error + 'static)) {
 }
 
 /// Like [`HandlerError::code`]: a list that cannot be read has the same code, whenever that comes to light.
-fn failure_code(error: &(dyn Error + 'static)) -> &'static str {
+pub fn failure_code(error: &(dyn Error + 'static)) -> &'static str {
     if let Some(error) = error.downcast_ref::<ConfigError>() {
         error.code()
     } else if error.is::<AllowlistUnreadable>() {

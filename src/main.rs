@@ -3,7 +3,7 @@
 use lambda_invoke_remediator::log::{self, Handling};
 use lambda_invoke_remediator::{clients::Clients, config::Config, event::Payload, handler::HandlerError};
 use lambda_invoke_remediator::{handler::Remediator, outcome::Outcome};
-use lambda_invoke_remediator::{https::Https, on_heap::on_heap, reply::Reply, subscriber};
+use lambda_invoke_remediator::{https::Https, init_error, on_heap::on_heap, reply::Reply, subscriber};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 // Nothing calls it by this name: it is linked in the place of libm's.
 use static_pow as _;
@@ -12,25 +12,47 @@ use std::time::{Duration, SystemTime};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    subscriber::init(|name| std::env::var(name).ok());
-    match on_heap(run).await {
-        Ok(()) => ExitCode::SUCCESS,
+    subscriber::init(variable);
+    let remediator = match on_heap(start).await {
+        Ok(started) => started,
         Err(error) => {
-            log::write_failure(&mut std::io::stdout().lock(), error.as_ref());
-            ExitCode::FAILURE
+            // First, since it may take a while to tell it to somebody else.
+            let failure = fail(error.as_ref());
+            let (code, text) = (log::failure_code(error.as_ref()), error.to_string());
+            on_heap(|| init_error::post(code, &text, variable)).await;
+            return failure;
         }
+    };
+    match on_heap(|| run(remediator)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error.as_ref()),
     }
 }
 
-async fn run() -> Result<(), Error> {
-    let config = Config::read(|name| std::env::var(name).ok())?;
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    log::write_failure(&mut std::io::stdout().lock(), error);
+    ExitCode::FAILURE
+}
+
+/// What may fail before the first event.
+async fn start() -> Result<Remediator, Error> {
+    let config = Config::read(variable)?;
     let https = Https::new()?;
     let clients = Clients::new(&config, &https);
     clients.connect_ahead().await;
-    let remediator = &Remediator::new(config, clients);
+    let remediator = Remediator::new(config, clients);
     remediator.start().await?;
     // Lambda gives the init phase more of a processor than a small function has afterwards.
     https.connected().await;
+    Ok(remediator)
+}
+
+async fn run(remediator: Remediator) -> Result<(), Error> {
+    let remediator = &remediator;
     lambda_runtime::run(service_fn(|event| on_heap(|| handle(remediator, event)))).await
 }
 

@@ -19,6 +19,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use lambda_invoke_remediator::arn::{Arn, FunctionArn};
 use lambda_invoke_remediator::inline_policies::InlinePolicies;
+use lambda_invoke_remediator::log::CANNOT_START;
 use lambda_invoke_remediator::policy::{self, Removal};
 use lambda_invoke_remediator::principal::Principal;
 use lambda_invoke_remediator::sdk_error::explain;
@@ -224,6 +225,8 @@ struct Seen {
     is_matched: Option<bool>,
     outcome: Option<Value>,
     error: Option<String>,
+    /// The error is that the function cannot start: it names no event, and may have come with another one.
+    cannot_start: bool,
     is_in_policy: Option<bool>,
     notice: Option<Value>,
     /// All that came from the topic, also of others.
@@ -301,7 +304,7 @@ impl Listener<'_> {
         Ok(is_new)
     }
 
-    /// Looks for what the function's log says of the role.
+    /// Looks for what the function's log says of the role, or of why the function cannot start.
     async fn read_log(&self, seen: &mut Seen) -> Result<bool, Problem> {
         if seen.outcome.is_some() || seen.event.is_none() {
             return Ok(false);
@@ -319,6 +322,7 @@ impl Listener<'_> {
                 let field = |key: &str| line.get("fields").unwrap_or(&line).get(key)?.as_str();
                 match (field("code"), field("error")) {
                     (Some(code), Some(error)) => {
+                        seen.cannot_start = text("message") == Some(CANNOT_START);
                         seen.error = Some(format!("{code}: {}", one_line(error, 800)))
                     }
                     (_, _) if seen.error.is_none() => seen.error = Some(one_line(&line.to_string(), 800)),
@@ -357,6 +361,7 @@ impl Seen {
             is_matched: None,
             outcome: None,
             error: None,
+            cannot_start: false,
             is_in_policy: None,
             notice: None,
             notices: Vec::new(),
@@ -406,7 +411,7 @@ struct Stage {
 impl Report {
     fn of(seen: &Seen, site: &Site) -> Self {
         let stage = |name, is_reached, text: String| Stage { name, is_reached, text };
-        let is_handled = seen.outcome.is_some() || seen.error.is_some();
+        let is_handled = seen.outcome.is_some() || (seen.error.is_some() && !seen.cannot_start);
         let trail = match &seen.event {
             Some(event) => {
                 let id = event.pointer("/detail/eventID").and_then(Value::as_str).unwrap_or("unknown");
@@ -434,6 +439,9 @@ impl Report {
         let function = match (&seen.outcome, &seen.error) {
             (Some(_), _) => {
                 stage("function", Some(true), seen.text("summary").unwrap_or_default().to_owned())
+            }
+            (None, Some(error)) if seen.cannot_start => {
+                stage("function", Some(false), format!("it cannot start: {error}"))
             }
             (None, Some(error)) => stage("function", Some(false), format!("it failed: {error}")),
             (None, None) if rule.is_reached == Some(true) => {

@@ -85,6 +85,9 @@ class World:
             return
         before = len(self.function.output())
         self.function.invoke(event)
+        if self.function.init_error:
+            # In Lambda it would have tried to start for this event; here it did before.
+            before = 0
         lines = [line for line in self.function.output()[before:].splitlines() if line.startswith("{")]
         log = [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]
         self.logs.put_log_events(logGroupName=LOG_GROUP, logStreamName="one", logEvents=log)
@@ -311,13 +314,25 @@ def test_a_function_that_fails_is_named_with_its_error(account, fly, calls):
     assert leftovers(account) == []
 
 
+def test_a_function_that_cannot_start_is_named_with_what_is_wrong(account, fly):
+    ended, stages, _ = fly(MODE="dry", wait=3)
+    # That the rule handed the record on is not known by it: the line names no event.
+    assert ended.returncode == 1 and reached(stages) == {**dict.fromkeys(ALL), "trail": True, "rule": True, "function": False}
+    assert "matches" in stages["rule"]["text"]
+    assert stages["function"]["text"].startswith("it cannot start: BadConfiguration: environment variable MODE: ")
+    assert leftovers(account) == []
+
+
 def test_an_error_of_an_earlier_canary_is_not_taken_for_its_own(account, fly):
-    line = {"level": "ERROR", "message": "x", "code": "IamAccessDenied", "error": f"not allowed for {ROLE_ARN}"}
-    event = {"timestamp": int(time.time() * 1000), "message": json.dumps(line)}
+    lines = [
+        {"level": "ERROR", "message": "x", "code": "IamAccessDenied", "error": f"not allowed for {ROLE_ARN}"},
+        {"level": "ERROR", "message": "the function cannot start, or cannot go on", "code": "BadConfiguration", "error": "x"},
+    ]
+    events = [{"timestamp": int(time.time() * 1000), "message": json.dumps(line)} for line in lines]
 
     def leave(world):
         world.function_runs = False
-        world.logs.put_log_events(logGroupName=LOG_GROUP, logStreamName="one", logEvents=[event])
+        world.logs.put_log_events(logGroupName=LOG_GROUP, logStreamName="one", logEvents=events)
 
     _, stages, _ = fly(change=leave, wait=2)
     assert stages["function"]["reached"] is False and "its log says nothing" in stages["function"]["text"]

@@ -119,8 +119,11 @@ def deliver(variables, on_delivery):
                 running = (context, context.__enter__())
             try:
                 replies.append(running[1].invoke(event, timeout=60))
+                has_ended = running[1].init_error is not None
             except runtime_api.ProcessEnded:
                 replies.append(None)
+                has_ended = True
+            if has_ended:
                 running[0].__exit__(None, None, None)
                 running = None
             if replies[-1] is not None and not replies[-1].is_error:
@@ -335,7 +338,9 @@ def test_a_spoiled_list_before_the_first_write(name, account, spoiled, variables
 
 
 @pytest.mark.parametrize(
-    ("service", "expected"), [("iam", "IamCallFailed"), ("sns", "NoticeNotSent"), ("ssm", "ended")], ids=lambda value: value
+    ("service", "expected"),
+    [("iam", "IamCallFailed"), ("sns", "NoticeNotSent"), ("ssm", "AllowlistUnreadable")],
+    ids=lambda value: value,
 )
 def test_a_service_that_refuses_the_connection(service, expected, account, spoiled, variables):
     """For the calls of one service nobody listens, twice; then somebody does."""

@@ -447,6 +447,13 @@ async fn a_list_in_ssm_is_read_again_when_it_is_a_minute_old() {
     aws.0.lock().unwrap().parameter = Some("{\"rules\": []}".to_owned());
     assert!(source.current(late).await.unwrap_err().to_string().contains("rules: the list is empty"));
     assert!(source.current(start).await.is_err());
+    // What is no list may be a secret, and is not told.
+    for secret in ["\"hunter2\"", "1234567", "hunter2"] {
+        aws.0.lock().unwrap().parameter = Some(secret.to_owned());
+        let text = source.current(late).await.unwrap_err().to_string();
+        assert!(text.contains("`/remediator/allowlist` holds no JSON object"), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("1234567"), "{text}");
+    }
     aws.0.lock().unwrap().parameter = Some(ALLOWLIST.to_owned());
     assert!(source.current(late).await.is_ok());
 }
@@ -478,10 +485,32 @@ async fn the_own_account_comes_from_the_invoked_function() {
     assert_eq!(reason(invoke_as(&remediator, USER, &alias).await), Value::Null);
     // An emulator's placeholder tells nothing, the own role does; `sam local` makes up an ARN.
     assert_eq!(reason(invoke_as(&remediator, USER, "function-arn").await), Value::Null);
-    let made_up = "arn:aws:lambda:us-east-1:012345678912:function:remediator";
-    assert_eq!(reason(invoke_as(&remediator, USER, made_up).await), "other_account");
+    let made_up = OWN_FUNCTION.replace("281502313273", "123456789012");
+    assert_eq!(reason(invoke_as(&remediator, USER, &made_up).await), "other_account");
     let in_sam = aws.remediator(&[("MODE", "dry-run"), ("AWS_SAM_LOCAL", "true")]);
-    assert_eq!(reason(invoke_as(&in_sam, USER, made_up).await), Value::Null);
+    assert_eq!(reason(invoke_as(&in_sam, USER, &made_up).await), Value::Null);
+}
+
+/// What AWS's Runtime Interface Emulator gives to every function.
+const OF_THE_EMULATOR: &str = "arn:aws:lambda:us-east-1:012345678912:function:test_function";
+
+#[tokio::test(start_paused = true)]
+async fn the_account_of_awss_emulator_is_set_aside_for_that_of_the_own_role() {
+    let reason = |reply: Result<Outcome, HandlerError>| json!(reply.unwrap())["reason"].clone();
+    let text = std::str::from_utf8(USER).unwrap().replace("281502313273", "012345678912");
+    let of_that_account = text.as_bytes();
+    let list = &ALLOWLIST.replace("281502313273", "012345678912");
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[("MODE", "dry-run")]);
+    assert_eq!(reason(invoke_as(&remediator, USER, OF_THE_EMULATOR).await), Value::Null);
+    // That account's own denials do not come in by it, also where the list has them.
+    let remediator = aws.remediator(&[("MODE", "dry-run"), ("ALLOWLIST", list)]);
+    assert_eq!(reason(invoke_as(&remediator, of_that_account, OF_THE_EMULATOR).await), "other_account");
+    // If it is the own one, the own role is of it as well, and the same counts.
+    let role = "arn:aws:iam::012345678912:role/remediator";
+    let at_home = aws.remediator(&[("MODE", "dry-run"), ("ALLOWLIST", list), ("OWN_ROLE_ARN", role)]);
+    assert_eq!(reason(invoke_as(&at_home, of_that_account, OF_THE_EMULATOR).await), Value::Null);
+    assert_eq!(reason(invoke_as(&at_home, USER, OF_THE_EMULATOR).await), "other_account");
 }
 
 #[tokio::test(start_paused = true)]
@@ -493,8 +522,14 @@ async fn without_any_account_nothing_is_decided() {
             .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
     });
     let remediator = lambda_invoke_remediator::handler::Remediator::new(config.unwrap(), aws.clients());
-    let error = invoke_as(&remediator, USER, "function-arn").await.unwrap_err();
-    assert_eq!(error.code(), "OwnAccountUnknown");
+    for made_up in ["function-arn", OF_THE_EMULATOR] {
+        let error = invoke_as(&remediator, USER, made_up).await.unwrap_err();
+        assert_eq!(error.code(), "OwnAccountUnknown");
+        let text = error.to_string();
+        assert!(
+            text.contains(made_up) && text.contains("set it to the ARN of the function's execution role")
+        );
+    }
     assert!(aws.calls().is_empty() && aws.published().is_empty());
 }
 
