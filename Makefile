@@ -36,7 +36,7 @@ export AWS_DEFAULT_REGION := $(REGION)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo invoke preview test check lint-template validate deny fuzz fmt build expected clean
+.PHONY: help setup demo invoke preview test check lint-template validate deny fuzz findings fmt build expected clean
 .PHONY: bench count baseline bench-binaries valgrind-there
 .PHONY: deploy allowlist canary logs redrive undo diagram
 
@@ -125,6 +125,12 @@ fuzz: ## Fuzz whatever reads texts of others: each of FUZZ_TARGETS for FUZZ_SECO
 			-dict="fuzz/dictionaries/$$target.dict" -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 			-print_final_stats=1 -print_funcs=0 -verbosity=0; \
 	done
+
+# Apart from the tests: what is shown is how other projects behave, and the packages come over the network.
+findings: ## Show where tools around it behave unlike one expects: each script of findings/, with public packages only
+	@changed=; for script in findings/*.sh; do \
+		echo "== $$script"; timeout 600 bash "$$script" || changed="$$changed $$script"; \
+	done; test -z "$$changed" || { echo "not as it was seen:$$changed" >&2; exit 1; }
 
 fmt: ## Format the code
 	cargo fmt --all
