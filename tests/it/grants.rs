@@ -317,7 +317,7 @@ async fn a_lease_is_written_watched_and_told() {
         assert_eq!(
             reply["summary"],
             format!(
-                "user/remotion_user may invoke ffmpeg-clip-cutter now: it was added to LambdaInvokePermission, until {end}."
+                "user/remotion_user may invoke ffmpeg-clip-cutter: it was added to LambdaInvokePermission, until {end}."
             )
         );
         assert_eq!(reply.as_object().unwrap().len(), 15);
