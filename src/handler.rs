@@ -631,6 +631,7 @@ mod tests {
                 "put it into the code that manages the role or user",
                 "take the rule out of the allowlist",
                 "may still fail for some seconds",
+                "Before the user or role is deleted, take the grant back",
             ] {
                 assert!(mail.contains(told) && steps.contains(told), "{told}: {mail} {steps}");
             }

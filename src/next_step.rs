@@ -14,6 +14,10 @@ use crate::source::Source;
 /// How many characters two more functions take at least; less room than that is told.
 const LITTLE_ROOM: usize = 400;
 
+/// See <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html>.
+const BEFORE_DELETION: &str = "Before the user or role is deleted, take the grant back: while it has an inline policy, IAM answers \
+                               with DeleteConflict.";
+
 /// The steps, in their order.
 pub fn next_steps(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> Vec<String> {
     let steps: &[&str] = match (outcome.outcome, outcome.reason) {
@@ -26,10 +30,12 @@ pub fn next_steps(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> Vec<St
              another tool, or a person, such as one who undoes the grant.",
             "If the grant is wanted, put it into the code that manages the role or user. If not, take the rule out of the \
              allowlist.",
+            BEFORE_DELETION,
         ],
         (OutcomeKind::Granted, _) => &[
-            "Nothing: the caller's tries should succeed once IAM has spread the change. The next one may still fail for some \
+            "Nothing now: the caller's tries should succeed once IAM has spread the change. The next one may still fail for some \
              seconds.",
+            BEFORE_DELETION,
         ],
         (OutcomeKind::AlreadyGranted, _) if matches!(verdict, Verdict::StillDenied { .. }) => &[
             "The grant is in place, and still something denies.",
