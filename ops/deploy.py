@@ -16,6 +16,7 @@ import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 
+from ops import concurrency
 from ops import stack as stacks
 from ops.allowlist import DEFAULT_PARAMETER
 from ops.command import Failure, run
@@ -148,12 +149,15 @@ def main():
     # Before minutes of building, not after.
     account = session.client("sts").get_caller_identity()["Account"]
     print(f"Stack {arguments.stack} in account {account}, {region}, for {architecture}.", flush=True)
+    if kept is not None:
+        concurrency.require(session, arguments.stack, override(kept, concurrency.PARAMETER), config)
 
     if sam("build", "--parameter-overrides", f"Architecture={architecture}") != 0:
         raise Failure("the function could not be built, see above; nothing was deployed")
     keeping = ["--config-file", str(Path(config).resolve())]
     if kept is None:
         print(BEFORE_THE_QUESTIONS, flush=True)
+        concurrency.before_the_questions(session)
         overrides = [
             f"Architecture={architecture}",
             f"Allowlist=ssm:{arguments.parameter or DEFAULT_PARAMETER}",
@@ -166,6 +170,9 @@ def main():
     else:
         status = sam("deploy", "--resolve-s3", "--no-fail-on-empty-changeset", *keeping)
     if status != 0:
+        # Only now it is known what was answered.
+        if kept is None and (answered := parameters_of(config)):
+            concurrency.require(session, arguments.stack, override(answered, concurrency.PARAMETER), config)
         raise Failure("the deployment failed, see above")
     return 0
 

@@ -17,6 +17,7 @@ class Stack:
         # arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/ID
         _, self.partition, _, self.region, self.account, _ = description["StackId"].split(":", 5)
         self.outputs = {item["OutputKey"]: item["OutputValue"] for item in description.get("Outputs", [])}
+        self.parameters = {item["ParameterKey"]: item.get("ParameterValue", "") for item in description.get("Parameters", [])}
 
     def __str__(self):
         return f"stack {self.name} in account {self.account}, {self.region}"

@@ -22,7 +22,8 @@
 //! What it assumes: that a put which is not answered in time is carried out by then, or not at all (one that is carried out
 //! later is still made up for while the other writer watches); that a read is not staler than [`STALE_READ`] (IAM is
 //! eventually consistent and states no bound); that other writers of this policy keep the same rule. A person who edits the
-//! policy in the console over minutes does not, and can take grants away: a later denial brings them back.
+//! policy in the console over minutes does not, and can take grants away: a later denial brings them back, and its notice
+//! tells of that ([`repeats`](crate::repeats)).
 //!
 //! A function that is found in the policy at the first read is `already_granted`, on that one read: whoever wrote it
 //! watches it.
@@ -98,6 +99,9 @@ pub enum Granted {
         usage: Option<Usage>,
         /// When it runs out, if it does.
         expires: Option<Expiry>,
+        /// How often it had been covered before, and somebody else had taken that away, where this is to be told. [`apply`]
+        /// sees nothing of that: the execution environment's memory does.
+        taken_away: u64,
     },
     /// Covered before; nothing was written.
     Already {
@@ -227,7 +231,7 @@ impl Writer<'_> {
         for losses in 1.. {
             self.write(known).await?;
             if let Some(Watched { usage, expires }) = self.stays(&added).await? {
-                return Ok(Granted::Written { added, usage, expires });
+                return Ok(Granted::Written { added, usage, expires, taken_away: 0 });
             }
             if started.elapsed() > GIVE_UP_AFTER {
                 break;
@@ -352,7 +356,8 @@ impl Writer<'_> {
         // What cannot be found out in time is not worth an error.
         let asked = self.policies.usage(ours.as_deref());
         let usage = timeout_at(written + SETTLE + USAGE_GRACE, asked).await.unwrap_or(None);
-        (self.progress.on_watch)(&Granted::Written { added: added.to_vec(), usage, expires: seen });
+        let added = added.to_vec();
+        (self.progress.on_watch)(&Granted::Written { added, usage, expires: seen, taken_away: 0 });
         // Ready before its time, and looked at when that has come.
         let last_look = self.policies.hold_get(self.https);
         let is_late_by = written.elapsed().saturating_sub(SETTLE);

@@ -369,7 +369,8 @@ impl Remediator {
             Decision::Grant(grant) => {
                 let told = Subject { facts, denial: Some(denial), rule: Some(grant.rule()) };
                 let on_watch = |granted: &Granted| {
-                    prepared.replace(Some(self.prepare(told, Verdict::Grant(granted.clone()))));
+                    let granted = self.repeats().with_taken_away(&grant, granted.clone());
+                    prepared.replace(Some(self.prepare(told, Verdict::Grant(granted))));
                 };
                 let verdict = self.grant(&grant, facts, step, &on_watch).await?;
                 (verdict, Some(grant.rule().to_owned()))
@@ -427,7 +428,7 @@ impl Remediator {
             return Ok(verdict);
         }
         step.replace(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
-        let on_write = |added: &[String]| self.repeats().remember_write(grant, added);
+        let on_write = |added: &[String]| self.repeats().remember_write(grant, added, SystemTime::now());
         let progress = Progress { on_write: &on_write, on_watch };
         let granted = grant::apply(&self.clients, grant, self.config.mode, progress).await;
         let mut repeats = self.repeats();
@@ -439,13 +440,16 @@ impl Remediator {
                 let covered = repeats.remember_covered(grant, is_listed, expires, SystemTime::now());
                 match repeats.untold(grant) {
                     // Written by an invocation that did not get as far as to tell it.
-                    Some(added) => Verdict::Grant(Granted::Written { added, usage: None, expires }),
+                    Some(added) => {
+                        let written = Granted::Written { added, usage: None, expires, taken_away: 0 };
+                        Verdict::Grant(repeats.with_taken_away(grant, written))
+                    }
                     None => found(covered, facts),
                 }
             }
-            Granted::Written { added, usage, expires } => {
+            written @ Granted::Written { expires, .. } => {
                 repeats.remember_covered(grant, true, expires, SystemTime::now());
-                Verdict::Grant(Granted::Written { added, usage, expires })
+                Verdict::Grant(repeats.with_taken_away(grant, written))
             }
             other @ (Granted::WouldWrite { .. } | Granted::Refused(_)) => Verdict::Grant(other),
         })
@@ -539,4 +543,189 @@ fn found(covered: Covered, facts: &Facts) -> Verdict {
 fn event_time(facts: &Facts) -> Option<SystemTime> {
     let time = DateTime::from_str(facts.event_time.as_deref()?, Format::DateTime).ok()?;
     SystemTime::try_from(time).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_iam::operation::get_user_policy::{GetUserPolicyError, GetUserPolicyOutput};
+    use aws_sdk_iam::operation::list_user_policies::ListUserPoliciesOutput;
+    use aws_sdk_iam::operation::put_user_policy::{PutUserPolicyError, PutUserPolicyOutput};
+    use aws_sdk_iam::types::error::NoSuchEntityException;
+    use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
+    use aws_smithy_mocks::{MockResponse, RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+    use serde_json::Value;
+    use std::sync::{Arc, LazyLock};
+
+    const USER: &[u8] = include_bytes!("../events/user.json");
+    const LIST: &str = include_str!("../allowlist.example.json");
+
+    /// What the calls of one user's grant are answered from. `tests/it` has more; here the memory can be aged.
+    #[derive(Default)]
+    struct State {
+        policy: Option<String>,
+        failing_puts: u32,
+        failing_publishes: u32,
+        /// Subject and bodies.
+        published: Vec<(String, Value)>,
+    }
+
+    fn failure(code: &str) -> ErrorMetadata {
+        ErrorMetadata::builder().code(code).message("for now").build()
+    }
+
+    /// Takes one off `left`, if any is.
+    fn takes_one(left: &mut u32) -> bool {
+        let is_left = *left > 0;
+        *left = left.saturating_sub(1);
+        is_left
+    }
+
+    fn remediator(state: &Arc<Mutex<State>>) -> Remediator {
+        let shared = Arc::clone(state);
+        let get = mock!(aws_sdk_iam::Client::get_user_policy).then_compute_response(move |_| {
+            match shared.lock().unwrap().policy.clone() {
+                Some(document) => MockResponse::Output(
+                    GetUserPolicyOutput::builder()
+                        .user_name("remotion_user")
+                        .policy_name("LambdaInvokePermission")
+                        .policy_document(document)
+                        .build()
+                        .unwrap(),
+                ),
+                None => MockResponse::Error(GetUserPolicyError::NoSuchEntityException(
+                    NoSuchEntityException::builder()
+                        .meta(ErrorMetadata::builder().code("NoSuchEntity").build())
+                        .build(),
+                )),
+            }
+        });
+        let shared = Arc::clone(state);
+        let list = mock!(aws_sdk_iam::Client::list_user_policies).then_compute_response(move |_| {
+            let names =
+                shared.lock().unwrap().policy.iter().map(|_| "LambdaInvokePermission".to_owned()).collect();
+            MockResponse::Output(
+                ListUserPoliciesOutput::builder().set_policy_names(Some(names)).build().unwrap(),
+            )
+        });
+        let shared = Arc::clone(state);
+        let put = mock!(aws_sdk_iam::Client::put_user_policy).then_compute_response(move |input| {
+            let mut state = shared.lock().unwrap();
+            if takes_one(&mut state.failing_puts) {
+                return MockResponse::Error(PutUserPolicyError::generic(failure("Throttling")));
+            }
+            state.policy = input.policy_document().map(str::to_owned);
+            MockResponse::Output(PutUserPolicyOutput::builder().build())
+        });
+        let shared = Arc::clone(state);
+        let publish = mock!(aws_sdk_sns::Client::publish).then_compute_response(move |input| {
+            let mut state = shared.lock().unwrap();
+            if takes_one(&mut state.failing_publishes) {
+                return MockResponse::Error(PublishError::generic(failure("InternalError")));
+            }
+            let bodies = serde_json::from_str(input.message().unwrap()).unwrap();
+            state.published.push((input.subject().unwrap().to_owned(), bodies));
+            MockResponse::Output(PublishOutput::builder().message_id("1").build())
+        });
+        let sns = mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&publish]);
+        let clients = Clients {
+            iam: mock_client!(aws_sdk_iam, RuleMode::MatchAny, [&get, &list, &put]),
+            sns: LazyLock::new(Box::new(|| sns)),
+            ssm: LazyLock::new(Box::new(|| panic!("the list is not there"))),
+            https: None,
+        };
+        let config = Config::read(|name| match name {
+            "ALLOWLIST" => Some(LIST.to_owned()),
+            "TOPIC_ARN" => Some("arn:aws:sns:us-east-1:281502313273:denials".to_owned()),
+            "OWN_ROLE_ARN" => Some("arn:aws:iam::281502313273:role/lambda-invoke-remediator".to_owned()),
+            _ => None,
+        });
+        Remediator::new(config.unwrap(), clients)
+    }
+
+    async fn invoke(remediator: &Remediator, event: &[u8]) -> Result<Outcome, HandlerError> {
+        let mut context = Context::default();
+        context.invoked_function_arn =
+            "arn:aws:lambda:us-east-1:281502313273:function:lambda-invoke-remediator".to_owned();
+        match remediator.handle(LambdaEvent::new(Payload::from_slice(event), context), &|_, _| ()).await? {
+            Reply::One(outcome) => Ok(*outcome),
+            Reply::Each(outcomes) => panic!("{outcomes:?}"),
+        }
+    }
+
+    /// Lets the memory believe that it has known the grant for two minutes, and has not looked since.
+    fn age(remediator: &Remediator) {
+        let (_, Reading::Denial(denial)) = denial::read(&Payload::from_slice(USER)) else {
+            panic!("no denial")
+        };
+        let own = OwnIdentity { partition: "aws".to_owned(), account: "281502313273".to_owned(), role: None };
+        let list = Allowlist::parse(LIST).unwrap();
+        let Decision::Grant(grant) = decision::of(&denial, &own, &list, SystemTime::now()) else {
+            panic!("not granted")
+        };
+        let before = SystemTime::now() - Duration::from_secs(120);
+        remediator.repeats().remember_covered(&grant, true, None, before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_grant_that_somebody_takes_away_is_told_as_such_and_counted_once() {
+        let state = Arc::new(Mutex::new(State::default()));
+        let remediator = remediator(&state);
+        let first = invoke(&remediator, USER).await.unwrap();
+        assert!(!first.summary.contains("again"), "{}", first.summary);
+        // Gone again within seconds: a read can lag behind.
+        state.lock().unwrap().policy = None;
+        let late = String::from_utf8_lossy(USER).replace("2026-09-14", "2999-09-14");
+        let soon = invoke(&remediator, late.as_bytes()).await.unwrap();
+        assert_eq!((soon.outcome, &soon.summary), (OutcomeKind::Granted, &first.summary));
+
+        for (failing_puts, failing_publishes, times) in
+            [(0, 0, "once"), (4, 0, "2 times"), (0, 1, "3 times"), (4, 1, "4 times")]
+        {
+            age(&remediator);
+            *state.lock().unwrap() = State { failing_puts, failing_publishes, ..State::default() };
+            let mut tries = 0;
+            let again = loop {
+                match invoke(&remediator, USER).await {
+                    Ok(outcome) => break outcome,
+                    // Lambda tries it again.
+                    Err(HandlerError::Grant(_) | HandlerError::NoticeNotSent(_)) => tries += 1,
+                    Err(other) => panic!("{other}"),
+                }
+            };
+            assert_eq!(tries, failing_puts / 4 + failing_publishes);
+            assert_eq!((again.outcome, again.notice), (OutcomeKind::Granted, NoticeState::Published));
+            assert_eq!(
+                again.summary,
+                format!(
+                    "user/remotion_user may invoke ffmpeg-clip-cutter again: it was added to LambdaInvokePermission; the \
+                     policy had covered it before, and somebody else than this function took that away, {times} as far as \
+                     this execution environment saw."
+                )
+            );
+            let [(subject, bodies)] = &state.lock().unwrap().published[..] else { panic!("not one notice") };
+            assert!(subject.starts_with("Granted again: "), "{subject}");
+            let mail = bodies["email"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+            let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
+            let steps = chat["content"]["nextSteps"].to_string();
+            for told in [
+                "`aws_iam_role_policies_exclusive`, `aws_iam_user_policies_exclusive`",
+                "another tool, or a person",
+                "put it into the code that manages the role or user",
+                "take the rule out of the allowlist",
+                "may still fail for some seconds",
+                "Before the user or role is deleted, take the grant back",
+            ] {
+                assert!(mail.contains(told) && steps.contains(told), "{told}: {mail} {steps}");
+            }
+            assert!(!steps.contains("..."), "cut: {steps}");
+            assert!(
+                mail.contains(&again.summary)
+                    && chat["content"]["description"].as_str().unwrap().contains(times)
+            );
+        }
+        // The rest of the storm repeats what was told.
+        assert_eq!(invoke(&remediator, USER).await.unwrap().notice, NoticeState::Suppressed);
+    }
 }

@@ -14,12 +14,29 @@ use crate::source::Source;
 /// How many characters two more functions take at least; less room than that is told.
 const LITTLE_ROOM: usize = 400;
 
+/// See <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html>.
+const BEFORE_DELETION: &str = "Before the user or role is deleted, take the grant back: while it has an inline policy, IAM answers \
+                               with DeleteConflict.";
+
 /// The steps, in their order.
 pub fn next_steps(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> Vec<String> {
     let steps: &[&str] = match (outcome.outcome, outcome.reason) {
-        (OutcomeKind::Granted, _) => {
-            &["Nothing: the caller's next try should succeed. IAM takes some seconds to spread the change."]
-        }
+        (OutcomeKind::Granted, _) if taken_away(verdict) > 0 => &[
+            "The caller's tries should succeed again once IAM has spread the change. The next one may still fail for some seconds.",
+            "Find out who takes the grant away, or this goes on: look in CloudTrail for calls of `DeleteRolePolicy`, \
+             `PutRolePolicy`, `DeleteUserPolicy` and `PutUserPolicy` that are not this function's.",
+            "It may be Terraform, which takes away at each apply what its code does not name \
+             (`aws_iam_role_policies_exclusive`, `aws_iam_user_policies_exclusive`, or `inline_policy` in an `aws_iam_role`), \
+             another tool, or a person, such as one who undoes the grant.",
+            "If the grant is wanted, put it into the code that manages the role or user. If not, take the rule out of the \
+             allowlist.",
+            BEFORE_DELETION,
+        ],
+        (OutcomeKind::Granted, _) => &[
+            "Nothing now: the caller's tries should succeed once IAM has spread the change. The next one may still fail for some \
+             seconds.",
+            BEFORE_DELETION,
+        ],
         (OutcomeKind::AlreadyGranted, _) if matches!(verdict, Verdict::StillDenied { .. }) => &[
             "The grant is in place, and still something denies.",
             "Look at the other layers: the caller's permissions boundary and session policy, the organization's service \
@@ -28,8 +45,9 @@ pub fn next_steps(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> Vec<St
             "The IAM policy simulator tells which.",
         ],
         (OutcomeKind::AlreadyGranted, _) => &[
-            "Nothing yet: the grant is in place. If the call was made before it had spread, the next one succeeds.",
-            "If it is denied again, another layer denies: look at permissions boundaries, service control policies, \
+            "Nothing yet: the grant is in place. If the call was made before it had spread, which takes IAM some seconds, a later \
+             one succeeds.",
+            "If it is denied again after that, another layer denies: look at permissions boundaries, service control policies, \
              session policies and the function's own policy.",
         ],
         (OutcomeKind::WouldGrant, _) => {
@@ -44,6 +62,14 @@ pub fn next_steps(outcome: &Outcome, facts: &Facts, verdict: &Verdict) -> Vec<St
     };
     let further = [renewal(outcome.outcome, verdict), room(usage)];
     steps.iter().copied().map(str::to_owned).chain(further.into_iter().flatten()).collect()
+}
+
+/// How often the grant had been taken away by somebody else, where it is one that was made again.
+pub fn taken_away(verdict: &Verdict) -> u64 {
+    match verdict {
+        Verdict::Grant(Granted::Written { taken_away, .. }) => *taken_away,
+        Verdict::Grant(_) | Verdict::StillDenied { .. } | Verdict::Refused(_) | Verdict::Ignored(_) => 0,
+    }
 }
 
 /// What happens when the grant has run out.

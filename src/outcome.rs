@@ -174,8 +174,15 @@ pub(crate) fn sentence(facts: &Facts, verdict: &Verdict, show: impl Fn(&str) -> 
     let until = verdict.expires().map_or_else(String::new, |expiry| format!(", until {expiry}"));
     match verdict {
         Verdict::Refused(Refusal { why, .. }) if is_nameless => format!("The event is refused: {why}."),
-        Verdict::Grant(Granted::Written { .. }) => {
+        Verdict::Grant(Granted::Written { taken_away: 0, .. }) => {
             format!("{who} may invoke {what} now: it was added to {POLICY_NAME}{until}.")
+        }
+        Verdict::Grant(Granted::Written { taken_away, .. }) => {
+            let times = if *taken_away == 1 { "once".to_owned() } else { format!("{taken_away} times") };
+            format!(
+                "{who} may invoke {what} again: it was added to {POLICY_NAME}{until}; the policy had covered it before, and \
+                 somebody else than this function took that away, {times} as far as this execution environment saw."
+            )
         }
         Verdict::Grant(Granted::Already { .. }) => {
             format!("{POLICY_NAME} of {who} covers {what} already{until}: nothing was written.")

@@ -1,14 +1,15 @@
 //! What this execution environment remembers, so that a storm of denials neither floods the topic nor wears out IAM.
 //!
 //! A caller that is denied tries again, and thousands of events for one pair of principal and function come in. [`Repeats`]
-//! knows what was told lately, which pairs are covered, and which were written and not told yet. It is a memory of bounded
-//! size, the oldest goes first, and no source of permission. What is forgotten, or was never seen by this environment, costs
-//! a read, a notice, or the knowledge that a denial came after its grant: then it is told as one that is covered, and that
-//! another layer may deny.
+//! knows what was told lately, which pairs are covered, which were written and not told yet, and which somebody else takes
+//! away again. It is a memory of bounded size, the oldest goes first, and no source of permission. What is forgotten, or was
+//! never seen by this environment, costs a read, a notice, or the knowledge that a denial came after its grant: then it is
+//! told as one that is covered, and that another layer may deny. And a grant that was taken away is then told as a first one.
 
 use crate::caller::Caller;
 use crate::decision::Grant;
 use crate::denial::Denial;
+use crate::grant::Granted;
 use crate::lease::Expiry;
 use crate::message::{DenialKind, DeniedBy};
 use crate::outcome::{Outcome, OutcomeKind, Verdict};
@@ -25,7 +26,9 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 /// that it was found covered again, at most. Only answers that are not told rest on that.
 const FRESH_FIRST: Duration = Duration::from_secs(2);
 const FRESH_AT_MOST: Duration = Duration::from_secs(60);
-/// How long after a grant a denial may still be due to the time that IAM takes to spread it.
+/// How long after a grant a denial, or a read that does not find it, may still be due to the time that IAM takes to spread it.
+///
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>.
 const PROPAGATION: Duration = Duration::from_secs(60);
 
 /// A pair that the policy covers.
@@ -52,6 +55,20 @@ impl Covered {
     /// When what covers it runs out, if it does.
     pub fn expires(self) -> Option<Expiry> {
         self.expires
+    }
+
+    /// Whether it does for `grant`: it has not run out, and is no lease where a grant for good is wanted.
+    fn does_for(self, grant: &Grant, now: SystemTime) -> bool {
+        match self.expires {
+            Some(expiry) => !expiry.is_over(now) && grant.expiry().is_some(),
+            None => true,
+        }
+    }
+
+    /// Whether somebody has taken it away, where IAM says at `now` that it is not there: it did for `grant`, and was seen so
+    /// long before that no read lags behind so far.
+    fn was_taken_away(self, grant: &Grant, now: SystemTime) -> bool {
+        self.does_for(grant, now) && age(self.since, now).is_some_and(|age| age > PROPAGATION)
     }
 
     /// Whether a denial at `event_time` came clearly after the grant, and before it ran out, so that something else must have
@@ -88,6 +105,14 @@ struct Told {
     left_out: u64,
 }
 
+/// How often a pair had to be written although it was covered.
+#[derive(Debug, Default)]
+struct TakenAway {
+    times: u64,
+    /// Whether a notice has told of the last time.
+    is_told: bool,
+}
+
 type Pair = (String, String);
 
 /// The memory.
@@ -99,6 +124,7 @@ pub struct Repeats {
     covered: LruCache<Pair, Covered>,
     /// The resources that were added for a pair, until that is told.
     untold: LruCache<Pair, Vec<String>>,
+    taken_away: LruCache<Pair, TakenAway>,
     /// The user or role that IAM holds under the name that a text gives, and when it said so.
     identities: LruCache<String, (Principal, SystemTime)>,
 }
@@ -111,6 +137,7 @@ impl Repeats {
             told: LruCache::new(CAPACITY),
             covered: LruCache::new(CAPACITY),
             untold: LruCache::new(CAPACITY),
+            taken_away: LruCache::new(CAPACITY),
             identities: LruCache::new(CAPACITY),
         }
     }
@@ -132,12 +159,8 @@ impl Repeats {
     /// The pair of `grant`, if it was seen covered moments ago, and still is by what was seen.
     pub fn covered(&mut self, grant: &Grant, now: SystemTime) -> Option<Covered> {
         let covered = *self.covered.get(&pair(grant))?;
-        let is_over = covered.expires.is_some_and(|expiry| expiry.is_over(now));
-        // A lease is none for a grant for good.
-        if is_over || (covered.expires.is_some() && grant.expiry().is_none()) {
-            return None;
-        }
-        age(covered.seen, now).is_some_and(|age| age <= covered.fresh_for).then_some(covered)
+        let is_fresh = age(covered.seen, now).is_some_and(|age| age <= covered.fresh_for);
+        (is_fresh && covered.does_for(grant, now)).then_some(covered)
     }
 
     /// Remembers that the pair of `grant` was found covered, and until when.
@@ -162,9 +185,15 @@ impl Repeats {
     }
 
     /// Remembers that `added` is being written for the pair of `grant`: whatever becomes of this invocation, that has to be
-    /// told, also when a retry finds it done.
-    pub fn remember_write(&mut self, grant: &Grant, added: &[String]) {
-        self.covered.pop(&pair(grant));
+    /// told, also when a retry finds it done. A pair that was covered has been taken away; that counts once, since after the
+    /// first put of it, whatever becomes of that, it is not known to be covered.
+    pub fn remember_write(&mut self, grant: &Grant, added: &[String], now: SystemTime) {
+        let covered = self.covered.pop(&pair(grant));
+        if covered.is_some_and(|covered| covered.was_taken_away(grant, now)) {
+            let taken_away = self.taken_away.get_or_insert_mut(pair(grant), TakenAway::default);
+            taken_away.times += 1;
+            taken_away.is_told = false;
+        }
         self.untold.get_or_insert(pair(grant), || added.to_vec());
         for is_still_denied in [false, true] {
             if let Some(told) = self.told.get_mut(&Subject::of_grant(pair(grant), is_still_denied)) {
@@ -176,6 +205,15 @@ impl Repeats {
     /// Takes [`remember_write`](Self::remember_write) back: IAM has said that it was not carried out.
     pub fn forget_write(&mut self, grant: &Grant) {
         self.untold.pop(&pair(grant));
+    }
+
+    /// What becomes of `grant`, with how often it was taken away before, where the last time has not been told yet.
+    pub fn with_taken_away(&mut self, grant: &Grant, mut granted: Granted) -> Granted {
+        if let Granted::Written { taken_away, .. } = &mut granted {
+            let known = self.taken_away.get(&pair(grant)).filter(|known| !known.is_told);
+            *taken_away = known.map_or(0, |known| known.times);
+        }
+        granted
     }
 
     /// What was written for the pair of `grant` and has not been told yet.
@@ -206,7 +244,11 @@ impl Repeats {
         if let (OutcomeKind::Granted, Some(principal), Some(function)) =
             (outcome.outcome, &outcome.principal, &outcome.function)
         {
-            self.untold.pop(&(principal.clone(), function.clone()));
+            let pair = (principal.clone(), function.clone());
+            self.untold.pop(&pair);
+            if let Some(taken_away) = self.taken_away.get_mut(&pair) {
+                taken_away.is_told = true;
+            }
         }
         self.told.put(Subject::of(outcome, verdict), Told { at: Some(now), left_out: 0 });
     }
@@ -278,7 +320,6 @@ mod tests {
     use crate::decision::{Decision, OwnIdentity, admit};
     use crate::denial::{Facts, Reading, read};
     use crate::event::Payload;
-    use crate::grant::Granted;
     use crate::message::Cause;
     use crate::refusal::Refusal;
 
@@ -307,7 +348,7 @@ mod tests {
     }
 
     fn written() -> Verdict {
-        Verdict::Grant(Granted::Written { added: Vec::new(), usage: None, expires: None })
+        Verdict::Grant(Granted::Written { added: Vec::new(), usage: None, expires: None, taken_away: 0 })
     }
 
     fn refused(reason: Reason, why: &str) -> Verdict {
@@ -407,7 +448,7 @@ mod tests {
             now += fresh_for + 1;
         }
         // Written anew, since somebody had taken it away.
-        repeats.remember_write(&grant, &[]);
+        repeats.remember_write(&grant, &[], seconds(now));
         assert_eq!(repeats.covered(&grant, seconds(now)), None);
         assert_eq!(repeats.remember_covered(&grant, true, None, seconds(now)).since, seconds(now));
     }
@@ -476,7 +517,7 @@ mod tests {
             assert_eq!(repeats.left_out(&found, &already(), seconds(1)), Err(Repeat));
         }
         // The grant is written, and its notice gets lost.
-        repeats.remember_write(&grant, &["x".to_owned()]);
+        repeats.remember_write(&grant, &["x".to_owned()], seconds(1));
         assert_eq!(repeats.untold(&grant), Some(vec!["x".to_owned()]));
         assert_eq!(repeats.left_out(&found, &already(), seconds(2)), Ok(9));
         let granted = Outcome::new(&facts, &written(), None);
@@ -484,6 +525,84 @@ mod tests {
         repeats.remember_told(&granted, &written(), seconds(2));
         assert_eq!(repeats.untold(&grant), None);
         assert_eq!(repeats.left_out(&found, &already(), seconds(3)), Err(Repeat));
+    }
+
+    /// How often the notice of a grant of `grant` would say that it was taken away.
+    fn taken_away(repeats: &mut Repeats, grant: &Grant) -> u64 {
+        match repeats.with_taken_away(
+            grant,
+            Granted::Written { added: Vec::new(), usage: None, expires: None, taken_away: 0 },
+        ) {
+            Granted::Written { taken_away, .. } => taken_away,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_written_again_was_taken_away() {
+        let (facts, grant) = denied("fn");
+        let (_, other) = denied("fn-other");
+        let granted = Outcome::new(&facts, &written(), None);
+        let mut repeats = Repeats::new(INTERVAL);
+        // Nobody has taken away what was not there, whatever comes first.
+        repeats.remember_write(&grant, &[], seconds(0));
+        assert_eq!(taken_away(&mut repeats, &grant), 0);
+        let mut now = 0;
+        for times in 1..=3 {
+            repeats.remember_covered(&grant, true, None, seconds(now));
+            repeats.remember_told(&granted, &written(), seconds(now));
+            assert_eq!(taken_away(&mut repeats, &grant), 0, "told");
+            now += 61;
+            repeats.remember_write(&grant, &[], seconds(now));
+            // The same put once more, and that of a retry an hour later: nobody has seen it covered in between.
+            for later in [0, 1, 3_600] {
+                repeats.remember_write(&grant, &[], seconds(now + later));
+                assert_eq!(taken_away(&mut repeats, &grant), times);
+            }
+            assert_eq!(taken_away(&mut repeats, &other), 0);
+            now += 3_600;
+        }
+        // IAM refused it: what was taken away is told when it can be written.
+        repeats.forget_write(&grant);
+        repeats.remember_write(&grant, &[], seconds(now));
+        assert_eq!(taken_away(&mut repeats, &grant), 3);
+    }
+
+    #[test]
+    fn a_read_that_lags_behind_takes_nothing_away() {
+        let (_, grant) = denied("fn");
+        for (second, expected) in [(0, 0), (60, 0), (61, 1)] {
+            let mut repeats = Repeats::new(INTERVAL);
+            repeats.remember_covered(&grant, true, None, seconds(100));
+            // What counts is since when it was seen, not when last.
+            repeats.remember_covered(&grant, true, None, seconds(100 + second));
+            repeats.remember_write(&grant, &[], seconds(100 + second));
+            assert_eq!(taken_away(&mut repeats, &grant), expected, "{second}");
+        }
+        let mut repeats = Repeats::new(INTERVAL);
+        repeats.remember_covered(&grant, true, None, seconds(100));
+        repeats.remember_write(&grant, &[], seconds(0));
+        assert_eq!(taken_away(&mut repeats, &grant), 0, "the clock was set back");
+    }
+
+    #[test]
+    fn what_has_run_out_was_not_taken_away() {
+        let (_, for_good) = denied("ffmpeg-clip-cutter");
+        let leased = leased();
+        let end = 13 * 86_400 - 1_000_000;
+        for (covers, again, second, expected) in [
+            (&leased, &leased, end - 1, 1),
+            (&leased, &leased, end, 0),
+            // It is there, and does not do for a grant for good.
+            (&leased, &for_good, end - 1, 0),
+            (&for_good, &leased, end - 1, 1),
+            (&for_good, &for_good, end + 1, 1),
+        ] {
+            let mut repeats = Repeats::new(INTERVAL);
+            repeats.remember_covered(covers, true, covers.expiry(), seconds(0));
+            repeats.remember_write(again, &[], seconds(second));
+            assert_eq!(taken_away(&mut repeats, again), expected, "{again:?} {second}");
+        }
     }
 
     #[test]
@@ -504,9 +623,14 @@ mod tests {
         for index in 0..3_000 {
             let verdict = refused(Reason::ContradictoryEvent, &index.to_string());
             repeats.remember_told(&Outcome::new(&nameless, &verdict, None), &verdict, seconds(0));
-            repeats.remember_covered(&denied(&format!("fn-{index}")).1, true, None, seconds(0));
+            let grant = denied(&format!("fn-{index}")).1;
+            repeats.remember_covered(&grant, true, None, seconds(0));
+            repeats.remember_write(&grant, &[], seconds(61));
+            assert_eq!(taken_away(&mut repeats, &grant), 1);
+            repeats.remember_covered(&grant, true, None, seconds(0));
         }
         assert_eq!((repeats.told.len(), repeats.covered.len()), (CAPACITY.get(), CAPACITY.get()));
+        assert_eq!((repeats.untold.len(), repeats.taken_away.len()), (CAPACITY.get(), CAPACITY.get()));
         assert!(repeats.covered(&denied("fn-2999").1, seconds(0)).is_some());
         assert!(repeats.covered(&denied("fn-0").1, seconds(0)).is_none());
     }

@@ -6,7 +6,7 @@ use crate::caller::Caller;
 use crate::denial::{Denial, Facts};
 use crate::grant::Granted;
 use crate::message::Cause;
-use crate::next_step::next_steps;
+use crate::next_step::{next_steps, taken_away};
 use crate::outcome::{Outcome, OutcomeKind, Verdict, name};
 use crate::source::Source;
 use crate::text::one_line;
@@ -51,6 +51,7 @@ impl<'a> Told<'a> {
     /// A word or two that say how it ended, such as `Granted, still denied`.
     pub fn headline(&self) -> String {
         match (self.outcome.outcome, self.outcome.reason) {
+            (OutcomeKind::Granted, _) if taken_away(self.verdict) > 0 => "Granted again".to_owned(),
             (OutcomeKind::Granted, _) => "Granted".to_owned(),
             (OutcomeKind::AlreadyGranted, _) if matches!(self.verdict, Verdict::StillDenied { .. }) => {
                 "Granted, still denied".to_owned()

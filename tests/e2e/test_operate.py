@@ -54,6 +54,7 @@ def outputs(the_account, template):
 def front(the_front, outputs, account):
     the_front.invoked.clear()
     the_front.instead = lambda payload: None
+    the_front.settings, the_front.asked_settings = fronts.account_limit(1000, 1000), 0
     for queue in QUEUES:
         url = outputs[f"{queue}Url"]
         while messages := account.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
@@ -783,6 +784,99 @@ def test_the_next_deployments_ask_nothing(deploy, sam, tmp_path):
     # That of the stack, whatever machine this is.
     assert build == ["build", "--parameter-overrides", "Architecture=x86_64"]
     assert again == ["deploy", "--resolve-s3", "--no-fail-on-empty-changeset", "--config-file", str(config)]
+
+
+def reserving(value):
+    """What the SAM CLI has kept, with so much reserved."""
+    return KEPT.replace('Mode=', f'ReservedConcurrency=\\"{value}\\" Mode=')
+
+
+# The account's limit, what of it is unreserved, what is wanted, and whether that is refused, may be refused, or is not.
+CONCURRENCY = [
+    (10, 10, 1, "refused"),
+    (1000, 10, 1, "refused"),
+    (1000, 104, 95, "refused"),
+    (11, 11, 1, "may be"),
+    (50, 50, 1, "may be"),
+    (1000, 100, 1, "may be"),
+    (1000, 101, 1, "taken"),
+    (1000, 1000, 900, "taken"),
+]
+
+
+@pytest.mark.parametrize(("limit", "unreserved", "wanted", "expected"), CONCURRENCY)
+def test_what_lambda_would_refuse_to_reserve_is_said_before_anything_is_built(
+    deploy, sam, tmp_path, front, limit, unreserved, wanted, expected
+):
+    front.settings = fronts.account_limit(limit, unreserved)
+    (tmp_path / "samconfig.toml").write_text(reserving(wanted))
+    done = deploy("STACK=lambda-invoke-remediator")
+    told = f"this account's limit is {limit} concurrent executions in this region, {unreserved} of them unreserved"
+    what_to_do = f"set ReservedConcurrency=0 among the parameter_overrides of {tmp_path}/samconfig.toml"
+    assert front.asked_settings == 1
+    if expected == "refused":
+        sentence = is_told_plainly(done)
+        assert sentence.startswith(f"ReservedConcurrency={wanted} cannot be deployed") and told in sentence
+        assert what_to_do in sentence and "quota Concurrent executions" in sentence
+        assert runs(sam) == []
+        return
+    assert done.returncode == 0, done.stderr
+    assert (f"ReservedConcurrency={wanted} may be refused" in done.stdout) == (expected == "may be")
+    assert (told in done.stdout and what_to_do in done.stdout) == (expected == "may be")
+    assert [run[0] for run in runs(sam)] == ["build", "deploy"]
+
+
+@pytest.mark.parametrize("kept", [KEPT, reserving(0), reserving("")], ids=["not named", "0", "empty"])
+def test_where_nothing_is_reserved_no_limit_is_asked_for(deploy, tmp_path, front, kept):
+    front.settings = fronts.account_limit(10, 10)
+    (tmp_path / "samconfig.toml").write_text(kept)
+    done = deploy()
+    assert done.returncode == 0 and "ReservedConcurrency" not in done.stdout
+    assert front.asked_settings == 0
+
+
+def test_what_the_stack_has_reserved_already_is_not_counted_twice(deploy, sam, tmp_path, front, the_account, template):
+    """A stack that holds 1 of an account whose rest is what has to stay."""
+    parameters = {"Allowlist": f"ssm:{PARAMETER}", "PrincipalArns": f"arn:aws:iam::{ACCOUNT}:user/remotion_user"}
+    Created(the_account, template, "reserving", {**parameters, "ReservedConcurrency": "2"})
+    front.settings = fronts.account_limit(12, 10)
+    for wanted, is_refused in [(1, False), (2, False), (3, True)]:
+        (tmp_path / "samconfig.toml").write_text(reserving(wanted).replace(STACK, "reserving"))
+        done = deploy("STACK=reserving")
+        assert (done.returncode != 0) == is_refused, (wanted, done.stdout, done.stderr)
+        assert ("ReservedConcurrency=3 cannot be deployed" in done.stderr) == is_refused
+    # Only what is more than it has is asked about.
+    assert front.asked_settings == 1
+
+
+REFUSED_SETTINGS = {
+    "not allowed": ((403, [("X-Amzn-Errortype", "AccessDeniedException")], b'{"Message": "User is not authorized"}'), "(AccessDeniedException)"),
+    "not known": ((404, [("Content-Type", "text/html")], b"<html>\n<p>not\nfound\n"), "(404)"),
+    "no limit in it": ((200, [("Content-Type", "application/json")], b"{}"), "names no limit"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED_SETTINGS)
+def test_where_the_limit_is_not_told_that_is_one_line(deploy, sam, tmp_path, front, why):
+    front.settings, told = REFUSED_SETTINGS[why]
+    (tmp_path / "samconfig.toml").write_text(reserving(1))
+    done = deploy()
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if "ReservedConcurrency" in line]
+    assert "was not looked up (lambda:GetAccountSettings): " in line and told in line
+    assert [run[0] for run in runs(sam)] == ["build", "deploy"]
+
+
+def test_the_first_deployment_says_whether_any_can_be_reserved(deploy, sam, tmp_path, front):
+    hint = "ReservedConcurrency cannot be had here: this account's limit is 10 concurrent executions in this region, "
+    assert "cannot be had" not in deploy(answer="").stdout
+    front.settings = fronts.account_limit(10, 10)
+    done = deploy(answer="")
+    assert done.returncode == 0 and f"{hint}10 of them unreserved. Leave it at 0, or " in done.stdout
+    # Whoever answered otherwise is told why it failed, where the SAM CLI has kept the answer.
+    (tmp_path / "kept.toml").write_text(reserving(1))
+    sam.write_text(f'#!/bin/sh\n[ "$1" = build ] && exit\ncp {tmp_path}/kept.toml {tmp_path}/samconfig.toml\nexit 1\n')
+    assert is_told_plainly(deploy(answer="")).startswith("ReservedConcurrency=1 cannot be deployed")
 
 
 def test_what_would_deploy_the_wrong_thing_is_refused(deploy, sam, tmp_path):

@@ -208,7 +208,7 @@ SWITCHES = {
     "AllowlistIsInSsm": {"Allowlist": "ssm:/remediator/allowlist"},
 }
 # Those that follow from others, or from where the stack is.
-DERIVED = {"RequiresBoundaryOrTag", "IsInChina", "IsInGovCloud"}
+DERIVED = {"RequiresBoundaryOrTag", "IsInChina", "IsInGovCloud", "IsInEuropeanSovereignCloud", "ConsoleIsKnown"}
 COMBINATIONS = [tuple(compress(SWITCHES, choice)) for choice in product([False, True], repeat=len(SWITCHES))]
 
 
@@ -285,7 +285,35 @@ def test_what_is_created_only_where_it_is_asked_for(template):
         **dict.fromkeys(["ReportRule", "ReportPermission", "LostReportsAlarm", "ReportRuleName"], "TakesReports"),
         **dict.fromkeys(["DeniedInvokeLines", "LogPermission"], "ReadsLogGroup"),
         "AllowlistParameter": "AllowlistIsInSsm",
+        "DashboardUrl": "ConsoleIsKnown",
     }
+
+
+# The partitions, each with a region of it, and the host of its console: None where that is not known.
+CONSOLES = {
+    "aws": (REGION, "console.aws.amazon.com"),
+    "aws-cn": ("cn-north-1", "console.amazonaws.cn"),
+    "aws-us-gov": ("us-gov-west-1", "console.amazonaws-us-gov.com"),
+    "aws-eusc": ("eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu"),
+    "aws-iso": ("us-iso-east-1", None),
+    "aws-iso-b": ("us-isob-east-1", None),
+    "aws-iso-e": ("eu-isoe-west-1", None),
+    "aws-iso-f": ("us-isof-south-1", None),
+    "aws-not-yet-there": ("xx-east-1", None),
+}
+
+
+@pytest.mark.parametrize("partition", CONSOLES)
+def test_the_dashboards_address_is_right_or_is_not_there(partition, template):
+    region, console = CONSOLES[partition]
+    stack = Stack(template, {"AWS::Partition": partition, "AWS::Region": region}, {"Dashboard": "denials"})
+    output = template["Outputs"]["DashboardUrl"]
+    assert stack.creates(output) == (console is not None)
+    if console:
+        url = f"https://{console}/cloudwatch/home?region={region}#dashboards/dashboard/denials"
+        assert stack.resolve(output["Value"]) == url
+    # Its name is there everywhere.
+    assert stack.creates(template["Outputs"]["DashboardName"])
 
 
 def test_what_stays_when_the_stack_is_deleted(template):
