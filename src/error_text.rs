@@ -153,6 +153,26 @@ mod tests {
     }
 
     #[test]
+    fn what_an_event_source_sends_is_no_text() {
+        for event in [
+            json!({"Records": [{"body": "x"}]}),
+            json!([{"messageId": "1", "eventSource": "aws:sqs", "body": "x"}]),
+            json!({"requestContext": {}, "body": "x"}),
+            json!({"version": "0", "detail-type": "x", "detail": {"errorMessage": "x"}}),
+            json!({"triggerSource": "PreSignUp_SignUp", "request": {"x": "x"}}),
+        ] {
+            assert_eq!(printed(&event), None, "{event}");
+        }
+        for (error, text) in [
+            (json!({"Error": "Lambda.AWSLambdaException", "Cause": "x"}), "Lambda.AWSLambdaException\nx"),
+            (json!({"level": 50, "err": {"message": "x", "stack": ["y", null]}}), "x\ny"),
+            (json!(["x", {"y": "z"}]), "x\nz"),
+        ] {
+            assert_eq!(printed(&error).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
     fn what_came_with_a_report_is_kept() {
         let mut report = json!({
             "detail-type": DETAIL_TYPE, "source": "shop", "detail": {"errorMessage": "x"},

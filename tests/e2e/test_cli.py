@@ -193,15 +193,18 @@ def test_a_pasted_message_is_judged_like_its_event(text, outcome, reason):
     assert (case["event"], case["outcome"], case["reason"]) == ("standard input", outcome, reason), case
 
 
-def test_a_broken_event_is_no_pasted_message(tmp_path):
-    """The one thing that refuses this event is not in its message."""
+def test_a_broken_event_is_a_text_for_both(tmp_path, function):
+    """The one thing that refuses this event is not in its message. With a slip in it, it is no event any more: the function gets it as
+    a text, from whoever pastes it, and the tool says what becomes of that."""
     event = json.loads((ROOT / "events/user.json").read_text())
     event["detail"]["userIdentity"] |= {"arn": USER.replace("remotion_user", "mallory"), "userName": "mallory"}
-    for text, outcome in [("\ufeff" + json.dumps(event), "refused"), (json.dumps(event)[:-1] + ",}", "ignored")]:
+    for text, outcome in [("\ufeff" + json.dumps(event), "refused"), (json.dumps(event)[:-1] + ",}", "would_grant")]:
         path = tmp_path / "event.json"
         path.write_text(text)
         [case] = json.loads(run("explain", "--json", "--allowlist", LIST, path).stdout)
         assert case["outcome"] == outcome, text
+        if outcome != "refused":
+            assert function.invoke(text).body["outcome"] == "granted" and case["source"] == "manual"
     assert "not JSON" in case["note"]
 
 
