@@ -555,6 +555,78 @@ mod tests {
         assert_eq!(policy.as_deref(), Some(arn));
     }
 
+    /// The tail of IAM Access Troubleshooter, with an id in which a word of a reason stands.
+    fn details(region: &str, id: &str, again: &str) -> String {
+        format!(
+            " Go to https://{region}.console.aws.amazon.com/iam/home?region={region}#/authorization-details/{id} for complete details, or \
+             call the GetRequestAuthorizationDetails API with the following authorization id: {again}"
+        )
+    }
+
+    #[test]
+    fn where_aws_tells_more_is_kept() {
+        let id = "k3denyboundarybecause7q2x";
+        let implicit = " because no identity-based policy allows the lambda:InvokeFunction action";
+        let explicit = " with an explicit deny in a service control policy";
+        let arn = "arn:aws:organizations::987654321098:policy/o-abc/service_control_policy/p-XyZ";
+        for clause in [implicit.to_owned(), explicit.to_owned(), format!("{explicit}: {arn}")] {
+            let plain = parse(&with(&clause)).unwrap();
+            assert_eq!(plain.authorization, None);
+            for behind in ["", ".", " (Service: Lambda, Status Code: 403, Request ID: 1)"] {
+                let text = format!("{clause}.{}{behind}", details("eu-west-1", id, id));
+                let message = parse(&with(&text)).unwrap();
+                let told = message.authorization.clone().unwrap();
+                assert_eq!((told.id.as_str(), told.region.as_deref()), (id, Some("eu-west-1")));
+                assert_eq!(
+                    told.console_url().unwrap(),
+                    format!(
+                        "https://eu-west-1.console.aws.amazon.com/iam/home?region=eu-west-1#/authorization-details/{id}"
+                    )
+                );
+                // Nothing else is read otherwise, and the full stop is no part of the policy's ARN.
+                assert_eq!(Message { authorization: None, ..message }, plain, "{text}");
+            }
+        }
+        // A second reason is one, before the tail and behind it.
+        for text in [
+            format!("{implicit} with an explicit deny.{}", details("eu-west-1", id, id)),
+            format!("{implicit}.{} with an explicit deny", details("eu-west-1", id, id)),
+        ] {
+            assert!(!parse(&with(&text)).unwrap().cause.is_curable(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_whole_or_elsewhere_of_the_details_is_left_out() {
+        let (id, implicit) = (
+            "k3denyboundarybecause7q2x",
+            " because no identity-based policy allows the lambda:InvokeFunction action",
+        );
+        let read = |tail: &str| {
+            let message = parse(&with(&format!("{implicit}.{tail}"))).unwrap();
+            (message.cause.is_curable(), message.authorization)
+        };
+        let whole = details("us-east-1", id, id);
+        let address = whole.find(" for complete").unwrap();
+        for (end, _) in whole.char_indices().skip(AUTHORIZATION_TAIL.len()) {
+            // Cut off behind the address, it says what it says.
+            let (is_curable, told) = read(&whole[..end]);
+            assert!(is_curable || end <= address, "{}", &whole[..end]);
+            assert!(told.is_none_or(|told| end > address && told.id == id), "{}", &whole[..end]);
+        }
+        for tail in [
+            details("us-east-1", &id[1..], id),
+            details("us-east-1", &id.to_uppercase(), id),
+            details("us-east-1", "short", "short"),
+        ] {
+            assert_eq!(read(&tail), (true, None), "{tail}");
+        }
+        // No address out of a text is ever shown.
+        let elsewhere = whole.replace(".console.aws.amazon.com", ".console.aws.example.com");
+        let (is_curable, told) = read(&elsewhere);
+        assert_eq!((is_curable, told.unwrap().console_url()), (true, None));
+    }
+
     #[test]
     fn no_clause_is_unstated_and_may_be_curable() {
         use {DenialKind, DeniedBy};

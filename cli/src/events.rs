@@ -103,7 +103,11 @@ fn from_bytes(name: &str, bytes: &[u8]) -> Vec<Event> {
         }
         Ok(_) | Err(_) => match Payload::from_slice(bytes) {
             // As the function gets it from somebody who puts it into JSON for it.
-            Payload::NotJson(_) => one(Payload::Json(Value::String(text.to_owned())), None),
+            Payload::NotJson(why) => {
+                let looks_so = text.trim_start().starts_with(['{', '[', '"']);
+                let note = looks_so.then(|| format!("it is not JSON, and so a text: {why}"));
+                one(Payload::Json(Value::String(text.to_owned())), note)
+            }
             payload => vec![from_payload(name.to_owned(), payload)],
         },
     }
@@ -190,7 +194,8 @@ mod tests {
             "{\"level\": \"INFO\"}\n{\"level\": \"ERROR\"}",
         ] {
             let [event] = &read(text)[..] else { panic!("{text}") };
-            assert_eq!((json_of(event), event.note.as_deref()), (&json!(text), None));
+            assert_eq!(json_of(event), &json!(text));
+            assert_eq!(event.note.is_some(), text != "no JSON" && !text.contains("}\n{"), "{text}");
         }
         let [event] = &read("\u{feff}{\"detail\":1}")[..] else { panic!() };
         assert_eq!(json_of(event), &json!({"detail": 1}));
