@@ -19,6 +19,7 @@ from botocore.config import Config
 
 POLICY_NAME = "LambdaInvokePermission"
 ACTION = "lambda:InvokeFunction"
+URL_ACTION = "lambda:InvokeFunctionUrl"
 RULES = json.loads(os.environ["ALLOWLIST"])["rules"]
 TOPIC_ARN = os.environ["TOPIC_ARN"]
 NOTICE_INTERVAL = float(os.environ.get("NOTICE_INTERVAL", "3600"))
@@ -32,6 +33,7 @@ PUT = {"user": iam.put_user_policy, "role": iam.put_role_policy}
 
 MESSAGE = re.compile(r"User: (\S+) is not authorized to perform: (\S+) on resource: (\S+)(?: (.*))?", re.S)
 CAUSE = re.compile(r"(because no|with an explicit deny in an?) ([\w -]+ policy|permissions boundary)")
+DETAILS = re.compile(r"/authorization-details/([a-z0-9]{24,25}) ")
 PRINCIPAL = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):(user|role)/([\w+=,.@/-]+)", re.A)
 FUNCTION = re.compile(r"(arn:aws[\w-]*:lambda:[a-z0-9-]+:(\d{12}):function:[\w-]{1,64})(?::[\w$-]+)?", re.A)
 PROTECTED = ("aws-service-role/", "aws-reserved/")
@@ -60,6 +62,7 @@ def handler(event, context):
         "source": "cloudtrail",
         "eventId": detail.get("eventID"),
         "eventTime": detail.get("eventTime"),
+        "authorizationId": None,
         "summary": "Nothing to do: it is not a denied invoke.",
         "notice": "none",
     }
@@ -81,11 +84,13 @@ def remedy(detail, own_account, outcome):
     if not message:
         raise Refused("untrusted_resource")
     user, action, resource, cause = message.groups(default="")
-    if action != ACTION:
+    if action not in (ACTION, URL_ACTION):
         outcome["reason"] = "other_action"
         return
     identity = detail.get("userIdentity") or {}
     outcome["principal"] = identity.get("arn")
+    if tail := DETAILS.search(cause):
+        outcome["authorizationId"] = tail[1]
     if stated := CAUSE.match(cause):
         outcome["denial"] = "implicit" if stated[1] == "because no" else "explicit"
         outcome["deniedBy"] = re.sub("[ -]", "_", stated[2].lower())
@@ -96,6 +101,8 @@ def remedy(detail, own_account, outcome):
     outcome["function"] = function
     principal, account, kind, name = find_principal(identity)
     outcome["principal"] = principal
+    if action == URL_ACTION:
+        raise Refused("function_url")
     if {function_account, account} != {own_account}:
         raise Refused("other_account")
     if not cause.startswith("because no identity-based policy allows"):

@@ -59,7 +59,7 @@ def counts(measured):
 
 def test_each_outcome_is_counted_by_kind_and_reason(start, account, measure):
     with start() as function:
-        for name in ["user", "user", "not-allowlisted", "not-allowlisted", "explicit-identity-based-policy", "function-url"]:
+        for name in ["user", "user", "not-allowlisted", "not-allowlisted", "explicit-identity-based-policy", "s3-put-object"]:
             assert not function.invoke(event(name)).is_error
         log = function.output()
     assert counts(measure(log)) == {

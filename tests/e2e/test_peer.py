@@ -10,8 +10,8 @@ import pytest
 from local.aws import ROOT
 from local.runtime_api import FUNCTION_ARN
 
-# It knows no other way in than CloudTrail's.
-TEXTS = ("pasted-", "report", "log-")
+# It knows no other way in than CloudTrail's, by EventBridge.
+TEXTS = ("pasted-", "report", "log-", "record-")
 EVENTS = sorted(path for path in (ROOT / "events").glob("*.json") if not path.stem.startswith(TEXTS))
 USER = "user/remotion_user"
 FUNCTION = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter"
@@ -38,6 +38,7 @@ REFUSED_FOR_ANOTHER_REASON = {
     "cut-message",
     "hostile-texts",
     "identity-center-user",
+    "no-clause-and-nothing-else",
     "no-identity",
     "other-account-caller",
     "other-partition",
