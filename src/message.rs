@@ -597,6 +597,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::string_slice, reason = "the text is ASCII")]
     fn what_is_not_whole_or_elsewhere_of_the_details_is_left_out() {
         let (id, implicit) = (
             "k3denyboundarybecause7q2x",
