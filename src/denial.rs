@@ -7,6 +7,7 @@
 //! the function is one exact ARN; whatever does not get that far is refused or ignored here, each with its reason. Past
 //! this module nobody splits a colon or looks for a field.
 
+use crate::actions::{ACTION, URL_ACTION};
 use crate::agreement::{agreed, same, shown};
 use crate::arn::{Arn, FunctionArn, is_account};
 use crate::called_function::{CalledFunction, agreed_function};
@@ -20,14 +21,6 @@ use crate::refusal::{Reason, Refusal};
 use crate::sentences::{self, Told};
 use crate::source::Source;
 use crate::text::one_line;
-
-/// The only action that is ever granted.
-pub const ACTION: &str = "lambda:InvokeFunction";
-
-/// What a call of a function URL needs as well, and is never granted.
-///
-/// See <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>.
-pub const URL_ACTION: &str = "lambda:InvokeFunctionUrl";
 
 /// How many lines of a log, in front of one and behind it, may hold the pieces of what was printed at once.
 const NEAR_LINES: usize = 100;

@@ -13,6 +13,7 @@
 //! [`notice`], and one place that knows the order, [`handler`]. Each module is named after its noun and says what that is
 //! and is not.
 
+pub mod actions;
 mod agreement;
 pub mod allowlist;
 pub mod allowlist_source;

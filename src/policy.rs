@@ -20,8 +20,8 @@
 //!
 //! The grammar is that of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.
 
+use crate::actions::ACTION;
 use crate::arn::FunctionArn;
-use crate::denial::ACTION;
 use crate::lease::Expiry;
 use crate::pattern;
 use crate::text::one_line;

@@ -5,8 +5,8 @@
 //! follow it. All that programs put before, behind and around the sentence is left out, but nothing that could be a part
 //! of it. What speaks of a denied invoke in any other way is not whole, and never taken for something else.
 
+use crate::actions::{ACTION, URL_ACTION};
 use crate::arn::FunctionArn;
-use crate::denial::{ACTION, URL_ACTION};
 use crate::escapes;
 use crate::mentions::{speaks_of_a_denied_invoke, speaks_of_an_explicit_deny};
 use crate::message::{self, AUTHORIZATION_TAIL, Cause, Message, Resource};

@@ -6,8 +6,8 @@
 //! anything is written the policy is read once more, and if it has changed meanwhile nothing happens. All that goes into the
 //! commands was checked to be free of anything that a shell or Python would take for its own.
 
+use crate::actions::ACTION;
 use crate::arn::FunctionArn;
-use crate::denial::ACTION;
 use crate::policy::POLICY_NAME;
 use crate::principal::Principal;
 use serde_json::json;
