@@ -12,15 +12,17 @@ use crate::agreement::{agreed, same, shown};
 use crate::arn::{Arn, FunctionArn, is_account};
 use crate::called_function::{CalledFunction, agreed_function};
 use crate::caller::{Caller, Subject, agreed_caller, named_caller};
-use crate::error_text::{self, ErrorText};
+use crate::error_text::{ErrorText, is_error, texts_of};
 use crate::event::{ApiCall, Payload};
 use crate::log_batch::{LineAccount, LogBatch, LogEvent};
+use crate::mentions::speaks_of_a_denied_invoke;
 use crate::message::{self, AuthorizationDetails, Cause, Message, NotOneDenial, Resource};
 use crate::principal::Principal;
 use crate::refusal::{Reason, Refusal};
 use crate::sentences::{self, Told};
 use crate::source::Source;
 use crate::text::one_line;
+use serde_json::Value;
 
 /// How many lines of a log, in front of one and behind it, may hold the pieces of what was printed at once.
 const NEAR_LINES: usize = 100;
@@ -137,14 +139,20 @@ pub fn read(payload: &Payload) -> (Facts, Reading) {
         Ok(call) => return read_call(&call),
         Err(other) => other,
     };
-    if let Some(error) = ErrorText::read(value) {
-        return read_text(&error);
+    if let Value::String(text) = value {
+        return read_text(&ErrorText::manual(text));
     }
-    if let Some(text) = error_text::printed(value) {
-        let told = sentences::read(&text).told;
-        if told != Told::Nothing {
-            return conclude(&ErrorText::manual(&text), told);
-        }
+    let detail = texts_of(value.get("detail").unwrap_or_default(), false);
+    if let Some(report) = ErrorText::of_report(value, &detail) {
+        return read_text(&report);
+    }
+    if is_error(value) {
+        return read_text(&ErrorText::manual(&texts_of(value, false)));
+    }
+    if !other.is_of_cloudtrail && speaks_of_a_denied_invoke(&texts_of(value, true), 0) {
+        let why =
+            "it speaks of a denied invoke, and has the form of neither an error nor a record of CloudTrail";
+        return (Facts::of_call(&other.call), contradictory(why.to_owned()));
     }
     let source = other.is_of_cloudtrail.then_some(Source::Cloudtrail);
     (Facts { source, ..Facts::of_call(&other.call) }, ignored(other.why))
@@ -181,6 +189,17 @@ fn conclude(error: &ErrorText<'_>, told: Told) -> (Facts, Reading) {
         Told::OtherAction(None) => return (facts(), other_action(None)),
         Told::Denial(message) | Told::OtherAction(Some(message)) => {
             read_message(&call, Some(Ok(message)), error.source)
+        }
+        Told::BesideADeny(message) => {
+            let (facts, reading) = read_message(&call, Some(Ok(message)), error.source);
+            let why = "the text speaks of an explicit deny beside the sentence, which no identity-based policy can cure";
+            match reading {
+                Reading::Denial(_) => {
+                    let refusal = Refusal::new(Reason::NotIdentityBased, why);
+                    (Facts { cause: Some(Cause::Unread), ..facts }, Reading::Refused(refusal))
+                }
+                reading @ (Reading::Refused(_) | Reading::Ignored(_)) => (facts, reading),
+            }
         }
         Told::Several => {
             let ambiguous = NotOneDenial::Ambiguous { names_invoke: true };

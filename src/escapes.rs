@@ -16,10 +16,13 @@ const ESCAPE: char = '\u{1b}';
 
 /// The text without escapes, and with straight quotes.
 pub fn undone(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\\', '&', '=', '^', ESCAPE, '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
-        return Cow::Borrowed(text);
-    }
     let mut text = quoted_printable(text).map_or(Cow::Borrowed(text), Cow::Owned);
+    if text.contains(['\'', '"']) {
+        text = Cow::Owned(without_seams(&text).into_owned());
+    }
+    if !text.contains(['\\', '&', '^', ESCAPE, '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
+        return text;
+    }
     for _ in 0..ROUNDS {
         let next = html_escape::decode_html_entities(&without_backslashes(&text)).into_owned();
         if next == text {
@@ -29,6 +32,34 @@ pub fn undone(text: &str) -> Cow<'_, str> {
     }
     let plain = without_controls(&text).replace(['\u{201c}', '\u{201d}'], "\"");
     Cow::Owned(plain.replace(['\u{2018}', '\u{2019}'], "'"))
+}
+
+/// The text without the seams of a literal that a program wrote on several lines, as Python's pprint and JavaScript's inspect do: a quote,
+/// perhaps a plus, a line end, and the same quote.
+fn without_seams(text: &str) -> Cow<'_, str> {
+    if !text.contains('\n') {
+        return Cow::Borrowed(text);
+    }
+    let is_space = [' ', '\t', '\r'];
+    let mut joined = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((place, quote)) = rest.char_indices().find(|(_, next)| matches!(next, '\'' | '"')) {
+        let Some((before, behind)) = rest.split_at_checked(place) else { break };
+        let behind = behind.strip_prefix(quote).unwrap_or(behind);
+        let end = behind.trim_start_matches(is_space);
+        let end = end.strip_prefix('+').unwrap_or(end).trim_start_matches(is_space);
+        let next = end.strip_prefix('\n').map(|next| next.trim_start_matches(is_space));
+        joined.push_str(before);
+        rest = match next.and_then(|next| next.strip_prefix(quote)) {
+            Some(next) => next,
+            None => {
+                joined.push(quote);
+                behind
+            }
+        };
+    }
+    joined.push_str(rest);
+    Cow::Owned(joined)
 }
 
 /// A mail's body, if it is one in quoted-printable.
@@ -181,6 +212,16 @@ mod tests {
             "User: a/b_c \u{201c}q\u{201d} \u{2018}r\u{2019}: x",
         ] {
             assert_eq!(undone(escaped).replace("'q'", "\"q\""), text, "{escaped}");
+        }
+    }
+
+    #[test]
+    fn a_literal_on_several_lines_is_one() {
+        for seam in ["'\n  '", "' +\n      '", "'  \r\n'"] {
+            assert_eq!(undone(&format!("('one two {seam}three',\n 'four')")), "('one two three',\n 'four')");
+        }
+        for other in ["'one'\n\"two\"", "'one',\n'two'", "one'\ntwo", "'one' 'two'"] {
+            assert_eq!(undone(other), other);
         }
     }
 

@@ -49,6 +49,7 @@ pub mod notice_text;
 pub mod on_heap;
 pub mod outcome;
 pub mod pattern;
+mod pieces;
 pub mod policy;
 pub mod principal;
 pub mod refusal;

@@ -9,26 +9,51 @@ const EDITS: usize = 2;
 /// How many columns of a table are looked at.
 const MAX_COLUMNS: usize = 8;
 
-/// What an invoke is called: IAM's action, the tools' command and the SDKs' operation.
+/// How many letters may stand between the words of denial and the action, in a sentence that is broken.
+const MAX_BETWEEN: usize = 60;
+
+/// What an invoke is called: IAM's action, the tools' command, and the SDKs' and CloudTrail's names of the call.
 const FUNCTION: &str = "invokefunction";
 const COMMAND: &str = "lambdainvoke";
-const OPERATION: &str = "invokeoperation";
+const CALLS: [&str; 4] =
+    ["invokeoperation", "invokeasyncoperation", "invokewithresponsestreamoperation", "eventnameinvoke"];
 /// What a denial is called.
 const DENIED: [&str; 2] = ["notauthorized", "notauthorised"];
 const ERROR_CODE: &str = "accessdenied";
+/// What stands nowhere but in AWS's sentence.
+const RESOURCE: &str = "invokefunctiononresource";
 
 /// Whether `text` speaks of a denied invoke, beside `understood` denials of other actions that are in it.
 pub(crate) fn speaks_of_a_denied_invoke(text: &str, understood: usize) -> bool {
     let is_one = |letters: &str| {
-        let denials: usize = DENIED.iter().map(|word| count(letters, word)).max().unwrap_or(0);
+        let denials: usize = DENIED.iter().map(|word| places(letters, word).len()).max().unwrap_or(0);
+        let names_it = |words: &[&str]| words.iter().any(|word| !places(letters, word).is_empty());
         if understood > 0 {
-            return denials > understood && count(letters, FUNCTION) > 0;
+            return names_it(&[RESOURCE]) || (denials > understood && names_it(&[FUNCTION]));
         }
-        (denials > 0 || letters.contains(ERROR_CODE))
-            && (letters.contains(OPERATION)
-                || [FUNCTION, COMMAND].iter().any(|word| count(letters, word) > 0))
+        let is_denied = denials > 0 || letters.contains(ERROR_CODE);
+        let is_called = || CALLS.iter().any(|call| letters.contains(call));
+        (is_denied && (is_called() || names_it(&[FUNCTION, COMMAND]))) || names_it(&[RESOURCE])
     };
-    is_one(&letters(text)) || columns(text).iter().any(|column| is_one(&letters(column)))
+    is_one(&letters(text))
+        || columns(text).iter().any(|column| is_one(&letters(column)))
+        || without_prefixes(text).is_some_and(|text| is_one(&letters(&text)))
+}
+
+/// Whether what is left of a text beside a whole sentence holds another one, broken in its words.
+pub(crate) fn speaks_of_another_sentence(rest: &str) -> bool {
+    let letters = letters(rest);
+    let actions = places(&letters, FUNCTION);
+    let denials = DENIED.iter().flat_map(|word| places(&letters, word)).collect::<Vec<_>>();
+    let follows =
+        |denied: &usize| actions.iter().any(|action| (*denied..denied + MAX_BETWEEN).contains(action));
+    denials.iter().any(follows) || !places(&letters, RESOURCE).is_empty()
+}
+
+/// Whether `text` is `word`, with a few letters wrong.
+pub(crate) fn is_nearly(text: &str, word: &str) -> bool {
+    let (text, word) = (letters(text), letters(word));
+    text.len().abs_diff(word.len()) <= EDITS && !places(&text, &word).is_empty()
 }
 
 /// Whether words of an explicit deny stand anywhere, however they are broken.
@@ -41,19 +66,19 @@ fn letters(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// How often `word` stands in `letters`, with at most [`EDITS`] letters wrong.
+/// Where `word` ends in `letters`, with at most [`EDITS`] letters wrong.
 ///
 /// It goes through the columns of the table of Levenshtein distances, in which a match may begin anywhere (P. Sellers, 1980).
-fn count(letters: &str, word: &str) -> usize {
+fn places(letters: &str, word: &str) -> Vec<usize> {
     // Of one part more than there may be wrong letters, one is right in every match; most texts hold none of them.
     let parts = word.as_bytes().chunks(word.len().div_ceil(EDITS + 1));
     if !parts.filter_map(|part| std::str::from_utf8(part).ok()).any(|part| letters.contains(part)) {
-        return 0;
+        return Vec::new();
     }
     let start: Vec<usize> = (0..=word.len()).collect();
     let mut distances = start.clone();
-    let mut found = 0;
-    for letter in letters.bytes() {
+    let mut found = Vec::new();
+    for (place, letter) in letters.bytes().enumerate() {
         let mut diagonal = 0;
         let mut above = 0;
         for (distance, expected) in distances.iter_mut().skip(1).zip(word.bytes()) {
@@ -63,11 +88,24 @@ fn count(letters: &str, word: &str) -> usize {
             above = *distance;
         }
         if above <= EDITS {
-            found += 1;
+            found.push(place);
             distances.clone_from(&start);
         }
     }
     found
+}
+
+/// The text without what every line begins with: a clock, a host, a program. Digits differ from line to line.
+fn without_prefixes(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let shape = |letter: char| if letter.is_ascii_digit() { '0' } else { letter };
+    let (first, others) = lines.split_first().filter(|(_, others)| !others.is_empty())?;
+    let shared = others.iter().fold(first.chars().count(), |shared, line| {
+        let both = first.chars().zip(line.chars()).take(shared);
+        both.take_while(|(one, other)| shape(*one) == shape(*other)).count()
+    });
+    let bare = lines.iter().map(|line| line.chars().skip(shared).collect::<String>());
+    (shared > 0).then(|| bare.collect::<Vec<_>>().join("\n"))
 }
 
 /// The columns of a table, each as one text: what stands in the first place of each line, in the second, and so on.
@@ -104,6 +142,9 @@ mod tests {
             "api error AccessDeniedException: ... Lambda: Invoke",
             "│ is not autho  │ 12:30 │\n│ rized to perf │ 12:31 │\n│ orm: lambda:I │ 12:32 │\n│ nvokeFunction │ 12:33 │",
             "CREATE_FAILED    is not auth\n12:30            orized: lambda:Invo\nWarmup           keFunction on",
+            "Sep 14 00:10:09 host app[123]: is not\nSep 14 00:10:10 host app[123]: authorized to perform: lambda:InvokeFunction",
+            "rized to perform: lambda:InvokeFunction on resource: arn",
+            "AccessDenied, when calling the InvokeWithResponseStream operation",
         ] {
             assert!(speaks_of_a_denied_invoke(text, 0), "{text}");
         }
@@ -144,8 +185,29 @@ mod tests {
             ("invokefunc", 0),
             ("ivokefuncton", 1),
         ] {
-            assert_eq!(count(text, "invokefunction"), found, "{text}");
+            assert_eq!(places(text, "invokefunction").len(), found, "{text}");
         }
-        assert_eq!(count(&"invokefunction".repeat(3), "invokefunction"), 3);
+        assert_eq!(places(&"invokefunction".repeat(3), "invokefunction").len(), 3);
+        assert!(is_nearly("lambda:InvokeFuncton", "lambda:InvokeFunction"));
+        assert!(!is_nearly("lambda:GetFunction", "lambda:InvokeFunction"));
+    }
+
+    #[test]
+    fn another_sentence_is_noticed_beside_a_whole_one() {
+        for rest in [
+            "is not author ized to perform: lambda:InvokeFunction",
+            "is\u{ad}not authorized to perform lambda:Invoke Function",
+            "ized to perform: lambda:InvokeFunction on resource: arn",
+        ] {
+            assert!(speaks_of_another_sentence(rest), "{rest}");
+        }
+        for rest in [
+            "",
+            "You are not authorized to perform this operation. Ask whoever administers the account to add what is needed here: \
+             lambda:InvokeFunction",
+            "is not authorized to perform: s3:GetObject on resource: x",
+        ] {
+            assert!(!speaks_of_another_sentence(rest), "{rest}");
+        }
     }
 }

@@ -196,6 +196,10 @@ pub fn parse(text: &str) -> Result<Message, NotOneDenial> {
         None => (Resource::Missing, rest),
         Some(rest) => match first_word(rest) {
             (_, "") if is_cut => (Resource::Cut, ""),
+            // Nothing of a name that the reason follows is taken for the end of a sentence.
+            (word, rest) if rest.starts_with("because ") || rest.starts_with("with an ") => {
+                (Resource::Named(bare(word).to_owned()), rest)
+            }
             (word, rest) => (Resource::Named(unquoted(word).to_owned()), rest),
         },
     };
@@ -315,7 +319,7 @@ fn subject_user(subject: &str) -> Option<(&str, &str)> {
     let (before, user) = subject.rsplit_once(' ')?;
     let is_only =
         before.strip_suffix("User:").is_some_and(|text| !text.contains("User:")) && !user.contains("User:");
-    is_only.then(|| (before, unquoted(user)))
+    is_only.then(|| (before, bare(user)))
 }
 
 struct Clause {
@@ -437,6 +441,12 @@ fn speaks_of_a_reason(text: &str) -> bool {
 
 fn first_word(text: &str) -> (&str, &str) {
     text.split_once(' ').unwrap_or((text, ""))
+}
+
+/// The word without the quotes around it. A name may end in a full stop or a comma.
+fn bare(word: &str) -> &str {
+    let quoted = |quote: char| word.strip_prefix(quote)?.strip_suffix(quote);
+    ['"', '\'', '`'].into_iter().find_map(quoted).unwrap_or(word)
 }
 
 /// The word without quotes around it, and without what closes the sentence or the JSON text around it. No ARN of a

@@ -8,30 +8,33 @@
 use crate::actions::{ACTION, URL_ACTION};
 use crate::arn::FunctionArn;
 use crate::escapes;
-use crate::mentions::{speaks_of_a_denied_invoke, speaks_of_an_explicit_deny};
+use crate::mentions::{
+    is_nearly, speaks_of_a_denied_invoke, speaks_of_an_explicit_deny, speaks_of_another_sentence,
+};
 use crate::message::{self, AUTHORIZATION_TAIL, Cause, Message, Resource};
+use crate::pieces::{Piece, is_marked, without_spaces};
 use crate::principal::SessionRole;
 
 /// No ARN, with what stands around it, is longer.
 const LONGEST_SUBJECT: usize = 2_200;
-/// More sentences than these are not told apart; a text that is one error holds a handful.
-const MAX_SENTENCES: usize = 64;
-/// What programs put in the place of what they left out.
-const CUT_MARKS: [&str; 6] = ["...", "\u{2026}", "(truncated", "[truncated", "<truncated", "[snip"];
+/// More sentences than these are not told apart: the log of somebody who tries again and again holds hundreds.
+const MAX_SENTENCES: usize = 1_000;
 /// What closes the place that a text stands in. No ARN of a function has one of these in it.
-const CLOSING: [char; 11] = ['\n', '"', '\'', '`', ')', ']', '}', '<', '>', ',', ';'];
+pub(crate) const CLOSING: [char; 11] = ['\n', '"', '\'', '`', ')', ']', '}', '<', '>', ',', ';'];
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 /// What frames and quoted mails begin a line with, and the frames end it with behind a space.
 const FRAME: [char; 8] =
     ['\u{2502}', '\u{2503}', '\u{2551}', '\u{2577}', '\u{2575}', '\u{2570}', '\u{256d}', '\u{b7}'];
 /// What begins a line of a comment, a table or a list where a space follows.
-const BULLETS: [char; 4] = ['#', '*', '|', '-'];
+///
+/// No hyphen and no star: at the beginning of a line each may be the last character of a name that was wrapped.
+const BULLETS: [char; 2] = ['#', '|'];
 /// How far behind an action its sentence is looked at for the action that it hides.
 const NEAR: usize = 300;
-/// The words of denial, without white space.
-const DENIED: &str = "isnotauthorizedtoperform:";
 /// The reason that an identity policy can be the cure of.
 const CURABLE: &str = " because no identity-based policy allows the lambda:InvokeFunction action";
+/// What a second reason would begin with, behind the first. AWS gives one alone.
+const CONNECTIVES: [&str; 8] = ["and", "or", "nor", "but", "with", "because", "unless", "while"];
 
 /// What a text tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub enum Told {
     OtherAction(Option<Message>),
     /// One denial, in a whole sentence.
     Denial(Message),
+    /// The same, in a text that speaks of an explicit deny elsewhere.
+    BesideADeny(Message),
     /// Several that differ.
     Several,
     /// A denied invoke, in no sentence that is whole. Who was denied, where that much is.
@@ -56,6 +61,8 @@ pub struct Reading {
     pieces: Vec<Piece>,
     /// The whole sentence, if there is one, without white space.
     whole: Option<String>,
+    /// Whether the text begins like a line of a drawn frame, as those of a traceback that shows its variables.
+    is_framed: bool,
 }
 
 impl Reading {
@@ -64,70 +71,107 @@ impl Reading {
         self.whole.is_some()
     }
 
-    /// Whether this tells nothing but pieces of the sentence that `other` holds whole, or of the pieces that it holds.
+    /// Whether this is a line of a frame that holds nothing but a piece, marked as cut, of what `other` tells: of a whole sentence, or
+    /// of another such piece.
     pub fn repeats(&self, other: &Self) -> bool {
-        let is_in_other = |piece: &Piece| match (&other.told, &other.whole) {
-            (Told::Denial(message), Some(whole)) => piece.is_of(message, whole),
-            (Told::NotWhole(_), _) => {
-                other.pieces.iter().any(|other| piece.begins(other) || other.begins(piece))
+        let [piece] = self.pieces.as_slice() else { return false };
+        if !self.is_framed || !matches!(self.told, Told::NotWhole(_)) || !piece.names_in_full() {
+            return false;
+        }
+        match (&other.told, other.whole.as_deref(), other.pieces.as_slice()) {
+            (Told::Denial(_), Some(whole), _) => piece.is_cut_out_of(whole),
+            (Told::NotWhole(_), _, [first]) => {
+                first.names_in_full() && (piece.begins(first) || first.begins(piece))
             }
             _ => false,
-        };
-        matches!(self.told, Told::NotWhole(_))
-            && !self.pieces.is_empty()
-            && self.pieces.iter().all(is_in_other)
+        }
     }
 }
 
 /// Reads a text.
 pub fn read(text: &str) -> Reading {
-    let text = escapes::undone(text);
-    let text = Lines::of(&text);
-    let spans = text.spans();
+    let plain = escapes::undone(text);
+    let lines = Lines::of(&plain);
+    let spans = lines.spans();
+    let is_framed = plain.trim_start().starts_with(|first| ('\u{2500}'..='\u{257f}').contains(&first));
     if spans.len() > MAX_SENTENCES {
-        return Reading { told: Told::Several, pieces: Vec::new(), whole: None };
+        return Reading { told: Told::Several, pieces: Vec::new(), whole: None, is_framed };
     }
-    let mut others = Vec::new();
-    let mut denials: Vec<(String, Message)> = Vec::new();
-    let mut pieces = Vec::new();
-    for span in spans {
-        match text.sentence(&span) {
-            Sentence::OtherAction(action) => others.push(action),
-            Sentence::Whole(sentence, message) => {
-                if !denials.iter().any(|(_, other)| is_same(other, &message)) {
-                    denials.push((sentence, message));
-                }
-            }
-            Sentence::Piece(piece) => pieces.push(piece),
-        }
+    let mut found = Found::default();
+    for span in &spans {
+        found.take_in(lines.sentence(span), &lines, span);
     }
-    let (told, whole) = match denials.pop() {
-        Some(_) if !denials.is_empty() => (Told::Several, None),
-        Some((sentence, message)) => {
-            let whole = without_spaces(&sentence);
-            if pieces.iter().all(|piece| piece.is_of(&message, &whole)) {
-                (Told::Denial(undenied(message, &text.flat)), Some(whole))
-            } else {
-                (Told::Several, None)
-            }
-        }
-        None if pieces.iter().any(Piece::names_another) => (Told::Several, None),
-        None if !pieces.is_empty() => (Told::NotWhole(common_user(&pieces)), None),
-        None if speaks_of_a_denied_invoke(&text.flat, others.len()) => {
-            pieces = text.beginnings();
-            (Told::NotWhole(None), None)
-        }
-        None => (others.into_iter().next().map_or(Told::Nothing, Told::OtherAction), None),
-    };
-    Reading { told, pieces, whole }
+    let told = found.told(&plain, &lines);
+    Reading { told, pieces: found.pieces, whole: found.denials.pop().map(|denial| denial.0), is_framed }
 }
 
-/// A reason that can be cured is none where a deny is spoken of anywhere else.
-fn undenied(message: Message, text: &str) -> Message {
-    if message.cause.is_curable() && speaks_of_an_explicit_deny(text) {
-        return Message { cause: Cause::Unread, ..message };
+/// What the sentences of a text are.
+#[derive(Default)]
+struct Found {
+    /// Those that are whole and differ, each without white space.
+    denials: Vec<(String, Message)>,
+    pieces: Vec<Piece>,
+    /// Of other actions, understood.
+    others: usize,
+    other: Option<Message>,
+    /// Of something else, or of nothing.
+    unknown: usize,
+    /// Where a sentence stands that is understood: what is left of the text holds no other.
+    understood: Vec<(usize, usize)>,
+}
+
+impl Found {
+    fn take_in(&mut self, sentence: Sentence, lines: &Lines, span: &Span) {
+        match sentence {
+            Sentence::Whole { end, message } => {
+                self.understood.push((span.begin, end));
+                if !self.denials.iter().any(|(_, other)| is_same(other, &message)) {
+                    let whole = lines.flat.get(span.begin..end).unwrap_or_default();
+                    self.denials.push((without_spaces(whole), message));
+                }
+            }
+            Sentence::Other { end, message } => {
+                self.understood.push((span.begin, end));
+                self.others += 1;
+                self.other = self.other.take().or(Some(message));
+            }
+            Sentence::Unknown => self.unknown += 1,
+            Sentence::Piece { end, message } => {
+                self.understood.push((span.begin, end));
+                self.pieces.push(Piece::new(&lines.flat, &lines.lined, span.begin..span.end, message));
+            }
+        }
     }
-    message
+
+    fn told(&mut self, plain: &str, lines: &Lines) -> Told {
+        let is_copy = |piece: &Piece| {
+            self.denials
+                .first()
+                .is_some_and(|(whole, message)| piece.is_of(message, whole, function(message)))
+        };
+        match self.denials.as_slice() {
+            [(whole, message)] if self.pieces.iter().all(is_copy) => {
+                let rest = lines.without(&self.understood, whole);
+                if speaks_of_another_sentence(&rest) {
+                    Told::Several
+                } else if message.cause.is_curable() && speaks_of_an_explicit_deny(&rest) {
+                    Told::BesideADeny(message.clone())
+                } else {
+                    Told::Denial(message.clone())
+                }
+            }
+            [_, ..] => Told::Several,
+            [] if self.pieces.iter().any(Piece::names_another) => Told::Several,
+            [] if !self.pieces.is_empty() => Told::NotWhole(common_user(&self.pieces)),
+            // Not what is left alone: the text as it came may be a table, whose columns part what belongs together.
+            [] if speaks_of_a_denied_invoke(plain, self.others) || lines.ends_before_the_action() => {
+                self.pieces = lines.beginnings();
+                Told::NotWhole(None)
+            }
+            [] if self.others + self.unknown > 0 => Told::OtherAction(self.other.take()),
+            [] => Told::Nothing,
+        }
+    }
 }
 
 /// Whether both tell the same: of sessions of one role, each has a name of its own, and of a function each qualifier.
@@ -194,8 +238,60 @@ impl Lines {
     fn beginnings(&self) -> Vec<Piece> {
         let begins: Vec<usize> = self.flat.match_indices("User:").map(|(begin, _)| begin).collect();
         let ends = begins.iter().skip(1).copied().chain([self.flat.len()]);
-        let spans = begins.iter().zip(ends).map(|(begin, end)| Span { begin: *begin, denied: *begin, end });
-        spans.take(MAX_SENTENCES).map(|span| Piece::of(self, &span, None)).collect()
+        let spans = begins.iter().zip(ends).map(|(begin, end)| *begin..end);
+        spans.take(MAX_SENTENCES).map(|span| Piece::new(&self.flat, &self.lined, span, None)).collect()
+    }
+
+    /// The text without what is `understood`, and without copies of `whole` that a program cut and marked so.
+    fn without(&self, understood: &[(usize, usize)], whole: &str) -> String {
+        let mut rest = String::new();
+        let mut at = 0;
+        for (begin, end) in understood {
+            rest.push_str(self.flat.get(at..*begin).unwrap_or_default());
+            rest.push(' ');
+            // A copy that was wrapped anew goes on in other lines.
+            at = at.max(*end).max(self.end_of(*begin, whole).unwrap_or(0));
+        }
+        rest.push_str(self.flat.get(at..).unwrap_or_default());
+        let copies = rest.match_indices("User:").map(|(begin, _)| begin).collect::<Vec<_>>();
+        let mut plain = String::new();
+        let mut at = 0;
+        for begin in copies {
+            // A line end is a space by now, so that what closes the place of the copy is all that ends it.
+            let end =
+                rest.get(begin..).and_then(|copy| copy.find(CLOSING)).map_or(rest.len(), |end| begin + end);
+            let piece = Piece::new(&rest, &rest, begin..end, None);
+            if begin >= at && piece.is_cut_out_of(whole) {
+                plain.push_str(rest.get(at..begin).unwrap_or_default());
+                at = end;
+            }
+        }
+        plain.push_str(rest.get(at..).unwrap_or_default());
+        plain
+    }
+
+    /// Where `whole`, which has no white space, ends if it begins at `begin`.
+    fn end_of(&self, begin: usize, whole: &str) -> Option<usize> {
+        let mut letters =
+            self.flat.get(begin..)?.char_indices().filter(|(_, letter)| !letter.is_whitespace());
+        let mut end = 0;
+        for expected in whole.chars() {
+            let (at, letter) = letters.next().filter(|(_, letter)| *letter == expected)?;
+            end = begin + at + letter.len_utf8();
+        }
+        Some(end)
+    }
+
+    /// Where the place ends in which the words at `from` stand: with the line, or before it where a quote closes.
+    fn closed_at(&self, from: usize, end: usize) -> usize {
+        let behind = self.lined.get(from..end).unwrap_or_default();
+        behind.find(CLOSING).map_or(end, |place| from + place)
+    }
+
+    /// Whether the text was cut off before it names the action.
+    fn ends_before_the_action(&self) -> bool {
+        let words = message::SENTENCE.trim_end();
+        self.flat.trim_end_matches(CLOSING).trim_end().ends_with(words)
     }
 
     /// Where the sentence begins whose words of denial stand at `place`: with its `User:`, or, where a service is denied, with
@@ -213,44 +309,71 @@ impl Lines {
 
     fn sentence(&self, span: &Span) -> Sentence {
         let rest = self.flat.get(span.denied..span.end).unwrap_or_default();
-        let known = span.denied + known_words(rest);
-        // What follows on the line belongs to it, up to whatever closes it.
-        let behind = self.lined.get(known..span.end).unwrap_or_default();
-        let end = behind.find(CLOSING).map_or(span.end, |place| known + place);
+        let words = Words::of(rest);
+        let known = span.denied + words.known;
+        // What follows on the line belongs to it, up to whatever closes it; but whoever goes on behind the whole reason tells
+        // something else, unless it is a second reason.
+        let line = || self.lined.get(known..span.end)?.find('\n').map(|end| known + end);
+        let end = match (words.is_curable, words.goes_on) {
+            (true, false) => known,
+            (true, true) => line().unwrap_or(span.end),
+            (false, _) => self.closed_at(known, span.end),
+        };
         let text = self.flat.get(span.begin..end).unwrap_or_default().trim();
-        let is_cut = self.flat.get(span.begin..known).is_some_and(|text| mark(text).is_some());
+        let is_cut = self.flat.get(span.begin..known).is_some_and(is_marked);
         let message = message::parse(text).ok();
-        if let Some(message) = message.as_ref().filter(|message| !is_cut && is_whole(message, text)) {
-            return Sentence::Whole(text.to_owned(), message.clone());
-        }
-        let action = word(rest.strip_prefix(message::SENTENCE).unwrap_or_default());
-        let is_stated = matches!(&message, Some(Message { cause: Cause::Stated { .. }, .. }));
-        match is_action(action) && is_stated && !is_like_ours(action) || !may_be_ours(action, rest) {
-            true => Sentence::OtherAction(message.filter(|_| is_action(action))),
-            false => Sentence::Piece(Piece::of(self, span, message)),
+        match message {
+            Some(message) if !is_cut && is_whole(&message, text, &words) => Sentence::Whole { end, message },
+            Some(message) if is_other(&message, &words, rest) => Sentence::Other { end, message },
+            message if may_be_ours(words.action, rest) => Sentence::Piece { end, message },
+            _ => Sentence::Unknown,
         }
     }
 }
 
 /// Whether the sentence says it all: who was denied which function, and directly behind it the reason, each word of AWS's own as
 /// AWS writes it.
-fn is_whole(message: &Message, text: &str) -> bool {
+fn is_whole(message: &Message, text: &str, words: &Words<'_>) -> bool {
     let is_ours = [ACTION, URL_ACTION].iter().any(|action| message.action.as_deref() == Some(*action));
-    // What is left of a `User:` that was cut off is no service.
-    let is_service =
-        || text.split_once(message::SENTENCE).is_some_and(|(subject, _)| !subject.contains([':', '/']));
+    // In the place of a name there may be stars, a tag or what was put over it.
+    let is_named = |user: &str| !user.contains(['*', '<', '>', '[', ']', '{', '}']);
+    let has_subject = match &message.user {
+        Some(user) => is_named(user),
+        None => text.split_once(message::SENTENCE).is_some_and(|(subject, _)| is_service(subject)),
+    };
     let has_reason = match &message.cause {
         Cause::Unstated => false,
         Cause::Stated { .. } => {
             let may_be_granted = message.cause.is_curable() && message.action.as_deref() == Some(ACTION);
-            !may_be_granted || text.contains(CURABLE)
+            !may_be_granted || words.is_curable
         }
         // In words that are not known here, but not in the first of AWS's own alone.
-        Cause::Unread => text.split_once(" because ").is_some_and(|(_, words)| {
-            !words.is_empty() && !CURABLE.trim_start().starts_with(&format!("because {words}"))
-        }),
+        Cause::Unread => {
+            words.reason.strip_prefix(" because ").is_some_and(|reason| !reason.is_empty())
+                && !CURABLE.starts_with(words.reason)
+        }
     };
-    is_ours && message.resource.is_named() && (message.user.is_some() || is_service()) && has_reason
+    is_ours && message.resource.is_named() && has_subject && has_reason
+}
+
+/// Whether it is the name of an AWS service, such as `CloudWatch Alarms`, and not what is left of a `User:` that was cut off.
+fn is_service(subject: &str) -> bool {
+    let mut words = subject.trim().split(' ').rev();
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_uppercase())
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    words.next().is_some_and(is_word) && words.next().is_some_and(is_word)
+}
+
+/// Whether another action was denied: the sentence goes on as AWS's does, and nothing is left of `lambda:InvokeFunction` in it.
+fn is_other(message: &Message, words: &Words<'_>, rest: &str) -> bool {
+    let is_stated = matches!(message.cause, Cause::Stated { .. });
+    let goes_on = is_stated || message.resource.is_named();
+    is_action(words.action)
+        && goes_on
+        && (is_stated || !may_be_ours(words.action, rest))
+        && !is_like_ours(words.action)
 }
 
 /// Whether it has the form of an action of IAM's.
@@ -271,10 +394,12 @@ fn is_like_ours(action: &str) -> bool {
 
 /// Whether `action`, which `rest` begins with, is what is left of `lambda:InvokeFunction`, or stands where that was to stand.
 fn may_be_ours(action: &str, rest: &str) -> bool {
-    let begun = action.trim_end_matches(['.', '\u{2026}']);
-    let is_cut = begun != action || rest.trim_end_matches(CLOSING).trim_end().ends_with(action);
+    let begun = action.trim_end_matches(|last: char| !last.is_ascii_alphanumeric() && last != ':');
     let near = rest.char_indices().nth(NEAR).and_then(|(end, _)| rest.get(..end)).unwrap_or(rest);
-    is_like_ours(action) || (is_cut && ACTION.starts_with(begun)) || near.contains("InvokeFunction")
+    let is_begun = ACTION.starts_with(begun) && begun.len() >= "lambda:I".len()
+        // Shorter ones begin many actions.
+        || ACTION.starts_with(begun) && rest.trim_end().ends_with(action);
+    is_begun || is_nearly(action, ACTION) || is_nearly(action, URL_ACTION) || near.contains("InvokeFunction")
 }
 
 /// Where a sentence begins, where its words of denial stand, and where the next one begins.
@@ -285,103 +410,57 @@ struct Span {
 }
 
 enum Sentence {
-    Whole(String, Message),
-    OtherAction(Option<Message>),
-    Piece(Piece),
+    /// One that is whole, and where it ends.
+    Whole { end: usize, message: Message },
+    /// Of another action.
+    Other { end: usize, message: Message },
+    /// Of nothing that is known.
+    Unknown,
+    /// What is left of one that may be whole elsewhere, and where it ends.
+    Piece { end: usize, message: Option<Message> },
 }
 
-/// What is left of a sentence that is not whole, without white space.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Piece {
-    /// All of it, with whatever stands behind it.
-    all: String,
-    /// What stands before and behind the mark that something was left out, if there is one.
-    parts: Option<(String, String)>,
-    message: Option<Message>,
+/// The words that a sentence is known to have, from those of denial on.
+struct Words<'a> {
+    action: &'a str,
+    /// What stands behind the resource.
+    reason: &'a str,
+    /// Where the known words end.
+    known: usize,
+    /// Whether they end in the whole reason that can be cured.
+    is_curable: bool,
+    /// Whether what follows that may be a second reason.
+    goes_on: bool,
 }
 
-impl Piece {
-    fn of(lines: &Lines, span: &Span, message: Option<Message>) -> Self {
-        let all = lines.flat.get(span.begin..span.end).unwrap_or_default();
-        let parts = mark(all).and_then(|(begin, end)| {
-            // What is left goes on up to the end of the place that it stands in.
-            let behind = lines.lined.get(span.begin + end..span.end)?;
-            let behind = behind.split(CLOSING).next().unwrap_or_default();
-            Some((without_spaces(all.get(..begin)?), without_spaces(behind)))
+impl<'a> Words<'a> {
+    fn of(text: &'a str) -> Self {
+        let denied = text.strip_prefix(message::SENTENCE).unwrap_or_default();
+        let mut rest = behind_word(denied);
+        if let Some(resource) = rest.strip_prefix(" on resource: ") {
+            rest = behind_word(resource);
+        }
+        let reason = rest;
+        let curable = reason.strip_prefix(CURABLE).filter(|rest| {
+            !rest.starts_with(|next: char| next.is_alphanumeric() || next == '-' || next == '_')
         });
-        Self { all: without_spaces(all), parts, message }
+        if let Some(behind) = curable {
+            rest = behind;
+        } else if rest.starts_with(" because ") {
+            rest = rest.split_once(" action").map_or(rest, |(_, rest)| rest);
+        } else if let Some(clause) = rest.strip_prefix(" with an explicit deny") {
+            let layer = [" in a ", " in an ", " in the "].iter().find_map(|words| clause.strip_prefix(words));
+            rest = layer.map_or(clause, behind_word);
+        }
+        // The tail of IAM Access Troubleshooter, behind the clause or a policy's ARN.
+        let tail = rest.split_once(AUTHORIZATION_TAIL).filter(|(before, _)| before.len() <= LONGEST_SUBJECT);
+        let behind = tail.and_then(|(_, tail)| message::authorization_tail(tail)).map(|(_, behind)| behind);
+        let rest = behind.unwrap_or(rest);
+        let next = rest.trim_start_matches([',', ' ']).split([' ', ',']).next().unwrap_or_default();
+        let goes_on = CONNECTIVES.contains(&next.to_ascii_lowercase().as_str());
+        let known = text.len() - rest.len();
+        Self { action: word(denied), reason, known, is_curable: curable.is_some(), goes_on }
     }
-
-    /// Whether it is a copy of the denial that `whole` tells, as `message` has it: of the same three, or a part of the same words.
-    fn is_of(&self, message: &Message, whole: &str) -> bool {
-        let Some((before, behind)) = &self.parts else {
-            return self.all.starts_with(whole) || self.names_the_same(message);
-        };
-        let rest = match self.all.starts_with("User:") {
-            true => whole.strip_prefix(before.as_str()),
-            false => whole.split_once(before.as_str()).map(|(_, rest)| rest),
-        };
-        rest.is_some_and(|rest| {
-            rest.contains(behind.as_str())
-                // The end, and what a program put behind it.
-                || rest.char_indices().any(|(at, _)| {
-                    rest.get(at..).is_some_and(|end| end.len() >= "action".len() && behind.starts_with(end))
-                })
-        })
-    }
-
-    /// Who was denied, where nothing was left out of the name.
-    fn user(&self) -> Option<&str> {
-        let is_whole = self.parts.as_ref().is_none_or(|(before, _)| before.contains(DENIED));
-        self.message.as_ref()?.user.as_deref().filter(|_| is_whole)
-    }
-
-    /// Whether somebody else is named behind the one who was denied.
-    fn names_another(&self) -> bool {
-        self.all.split_once(DENIED).is_some_and(|(_, rest)| rest.contains("User:"))
-    }
-
-    /// Whether it names the same principal, action and function, or no function.
-    fn names_the_same(&self, message: &Message) -> bool {
-        self.message.as_ref().is_some_and(|own| {
-            own.user == message.user
-                && own.action == message.action
-                && matches!(own.cause, Cause::Unstated | Cause::Unread)
-                && match &own.resource {
-                    Resource::Missing => true,
-                    // A program may have put a colon behind it.
-                    Resource::Named(name) => {
-                        let own = FunctionArn::parse(name.trim_end_matches(':'));
-                        own.is_some() && own == function(message)
-                    }
-                    Resource::Cut => false,
-                }
-        })
-    }
-
-    /// Whether it is the beginning of `other`, and says itself that more was left out.
-    fn begins(&self, other: &Self) -> bool {
-        self.parts.as_ref().is_some_and(|(before, _)| {
-            let other = other.parts.as_ref().map_or(other.all.as_str(), |(before, _)| before);
-            other.starts_with(before)
-        })
-    }
-}
-
-/// The first mark in `text` that something was left out: where it begins and where it ends.
-fn mark(text: &str) -> Option<(usize, usize)> {
-    let marks = CUT_MARKS.iter().filter_map(|mark| text.find(mark).map(|place| (place, place + mark.len())));
-    // As the Python package rich counts what it left out: `'...'+79`.
-    let counted = text.match_indices("'+").find_map(|(place, quote)| {
-        let digits = text.get(place + quote.len()..)?;
-        let count = digits.find(|next: char| !next.is_ascii_digit()).unwrap_or(digits.len());
-        (count > 0).then_some((place, place + quote.len() + count))
-    });
-    marks.chain(counted).min()
-}
-
-fn without_spaces(text: &str) -> String {
-    text.split_whitespace().collect()
 }
 
 /// A line with one space between two words, and without its margins. What is not apart from a word may be a part of it.
@@ -399,26 +478,6 @@ fn words(line: &str) -> String {
     let mut words: Vec<_> = bare.split_whitespace().collect();
     words.pop_if(|last| last.chars().all(|last| last == '|' || FRAME.contains(&last)));
     words.join(" ")
-}
-
-/// Where the words end that a sentence is known to have, of which `text` is what it denies and why.
-fn known_words(text: &str) -> usize {
-    let at = |rest: &str| text.len() - rest.len();
-    let rest = text.strip_prefix(message::SENTENCE).unwrap_or_default();
-    let mut rest = behind_word(rest);
-    if let Some(resource) = rest.strip_prefix(" on resource: ") {
-        rest = behind_word(resource);
-    }
-    if rest.starts_with(" because ") {
-        rest = rest.split_once(" action").map_or(rest, |(_, rest)| rest);
-    } else if let Some(clause) = rest.strip_prefix(" with an explicit deny") {
-        let layer = [" in a ", " in an ", " in the "].iter().find_map(|words| clause.strip_prefix(words));
-        rest = layer.map_or(clause, behind_word);
-    }
-    // The tail of IAM Access Troubleshooter, behind the clause or a policy's ARN.
-    let tail = rest.split_once(AUTHORIZATION_TAIL).filter(|(before, _)| before.len() <= LONGEST_SUBJECT);
-    let behind = tail.and_then(|(_, tail)| message::authorization_tail(tail)).map(|(_, behind)| behind);
-    at(behind.unwrap_or(rest))
 }
 
 /// The word that `text` begins with, without its quotes.

@@ -8,8 +8,9 @@ use crate::output::err;
 use crate::problem::Problem;
 use flate2::read::MultiGzDecoder;
 use lambda_invoke_remediator::event::Payload;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::io::{IsTerminal, Read};
@@ -79,9 +80,9 @@ fn from_bytes(name: &str, bytes: &[u8]) -> Vec<Event> {
     // Editors on Windows write a byte order mark, which is no part of the text.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let one = |payload, note| vec![Event { name: name.to_owned(), payload, note }];
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return one(Payload::from_slice(bytes), None);
-    };
+    let text = &*decoded(bytes);
+    // The limits on an event are those of the JSON in which somebody gives a text to the function.
+    let pasted = |note| one(Payload::from_slice(json!(text).to_string().as_bytes()), note);
     if let Some(records) = records(text) {
         let named = records.into_iter().enumerate();
         let event = |(index, record): (usize, &RawValue)| Event {
@@ -101,15 +102,29 @@ fn from_bytes(name: &str, bytes: &[u8]) -> Vec<Event> {
             let event = |(index, payload)| from_payload(format!("{name} [{index}]"), payload);
             payloads.into_iter().enumerate().map(event).collect()
         }
-        Ok(_) | Err(_) => match Payload::from_slice(bytes) {
+        Ok(_) | Err(_) => match Payload::from_slice(text.as_bytes()) {
             // As the function gets it from somebody who puts it into JSON for it.
             Payload::NotJson(why) => {
                 let looks_so = text.trim_start().starts_with(['{', '[', '"']);
                 let note = looks_so.then(|| format!("it is not JSON, and so a text: {why}"));
-                one(Payload::Json(Value::String(text.to_owned())), note)
+                pasted(note)
             }
             payload => vec![from_payload(name.to_owned(), payload)],
         },
+    }
+}
+
+/// The text of a file: UTF-8, or what PowerShell writes on Windows. What is neither costs a character, and not the text.
+fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> =
+            rest.chunks_exact(2).filter_map(|pair| Some(unit(pair.try_into().ok()?))).collect();
+        Cow::Owned(String::from_utf16_lossy(&units))
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
+        bytes => String::from_utf8_lossy(bytes),
     }
 }
 
@@ -151,7 +166,6 @@ fn is_record(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn read(text: &str) -> Vec<Event> {
         from_bytes("x", text.as_bytes())
@@ -178,7 +192,9 @@ mod tests {
             assert_eq!(json_of(event).to_string(), text);
             assert_eq!(event.note, None);
         }
-        assert!(matches!(from_bytes("x", b"\xff")[0].payload, Payload::NotJson(_)));
+        assert_eq!(json_of(&from_bytes("x", b"\xffx")[0]), &json!("\u{fffd}x"));
+        assert_eq!(json_of(&from_bytes("x", b"\xff\xfex\0y\0")[0]), &json!("xy"));
+        assert_eq!(json_of(&from_bytes("x", b"\xfe\xff\0x\0y")[0]), &json!("xy"));
     }
 
     /// The function gets it in a JSON string from whoever pastes it, and reads it with the same code.

@@ -7,6 +7,7 @@
     clippy::unwrap_used
 )]
 
+mod broken_texts;
 mod events;
 mod fake_aws;
 mod grants;
