@@ -12,7 +12,7 @@ use crate::agreement::{agreed, same, shown};
 use crate::arn::{Arn, FunctionArn, is_account};
 use crate::called_function::{CalledFunction, agreed_function};
 use crate::caller::{Caller, Subject, agreed_caller, named_caller};
-use crate::error_text::{ErrorText, is_error, texts_of};
+use crate::error_text::{ErrorText, is_of_event_source, texts_of};
 use crate::event::{ApiCall, Payload};
 use crate::log_batch::{LineAccount, LogBatch, LogEvent};
 use crate::mentions::speaks_of_a_denied_invoke;
@@ -146,12 +146,16 @@ pub fn read(payload: &Payload) -> (Facts, Reading) {
     if let Some(report) = ErrorText::of_report(value, &detail) {
         return read_text(&report);
     }
-    if is_error(value) {
-        return read_text(&ErrorText::manual(&texts_of(value, false)));
+    if !other.is_of_cloudtrail && !is_of_event_source(value) {
+        let text = texts_of(value, false);
+        let told = sentences::read(&text).told;
+        if told != Told::Nothing {
+            return conclude(&ErrorText::manual(&text), told);
+        }
     }
+    // Nor is it passed over: somebody may have made a denial's way into something that is read by nobody.
     if !other.is_of_cloudtrail && speaks_of_a_denied_invoke(&texts_of(value, true), 0) {
-        let why =
-            "it speaks of a denied invoke, and has the form of neither an error nor a record of CloudTrail";
+        let why = "it speaks of a denied invoke, and is neither an error nor a record of CloudTrail";
         return (Facts::of_call(&other.call), contradictory(why.to_owned()));
     }
     let source = other.is_of_cloudtrail.then_some(Source::Cloudtrail);

@@ -26,69 +26,77 @@ pub struct ErrorText<'a> {
     pub malformed: Option<&'static str>,
 }
 
-/// Keys under which errors, and the loggers that print them, keep a text.
-const OF_TEXTS: [&str; 22] = [
-    "errorMessage",
-    "message",
-    "Message",
-    "msg",
-    "MESSAGE",
-    "error",
-    "err",
-    "Error",
-    "cause",
-    "Cause",
-    "exception",
-    "stack",
-    "stackTrace",
-    "trace",
-    "event",
-    "detail",
-    "log",
-    "textPayload",
-    "short_message",
-    "full_message",
-    "exc_info",
-    "@m",
-];
-/// Keys under which they keep an error as an object.
-const OF_ERRORS: [&str; 10] =
-    ["message", "Message", "error", "err", "Error", "cause", "Cause", "exception", "fields", "jsonPayload"];
-/// All that an answer of a program has, such as that of a function behind an API.
-const OF_ANSWERS: [&str; 4] = ["body", "statusCode", "headers", "isBase64Encoded"];
-/// What AWS's own event sources put at the top of what they send to a function.
-const OF_EVENT_SOURCES: [&str; 12] = [
+/// What AWS's own event sources put at the top of what they send to a function. Others choose what is in such an event, so
+/// that none of it is a text that somebody gave by hand.
+///
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html> for the sources, each with the form of its events.
+const OF_EVENT_SOURCES: [&str; 44] = [
     "detail-type",
     "Records",
-    "records",
+    "eventSource",
+    "EventSource",
+    "eventSourceArn",
+    "eventSourceARN",
     "awslogs",
+    "TopicArn",
+    // API Gateway, function URLs, Application Load Balancer, VPC Lattice, AppSync
     "requestContext",
     "rawPath",
+    "raw_path",
+    "methodArn",
+    "authorizationToken",
+    "stash",
+    "channelNamespace",
+    // Cognito, Lex, Alexa, Bedrock, Pinpoint, Chime
     "triggerSource",
+    "datasetRecords",
+    "currentIntent",
+    "sessionState",
+    "inputTranscript",
+    "directive",
+    "actionGroup",
+    "Endpoints",
+    "CallDetails",
+    // CloudFormation, CloudWatch, Config, CodePipeline, CodeDeploy
     "RequestType",
     "ResponseURL",
-    "eventSource",
-    "TopicArn",
-    "methodArn",
+    "transformId",
+    "requestData",
+    "alarmArn",
+    "alarmData",
+    "widgetContext",
+    "invokingEvent",
+    "CodePipeline.job",
+    "DeploymentId",
+    // S3, Kinesis, MQ, Transfer Family, Redshift, IoT, SageMaker, Kendra, Secrets Manager
+    "getObjectContext",
+    "invocationId",
+    "rmqMessagesByQueue",
+    "serverId",
+    "external_function",
+    "protocolData",
+    "claimCertificateId",
+    "labelingJobArn",
+    "s3ObjectKey",
+    "SecretId",
 ];
+/// The same of two keys that each may stand in a log line as well: Alexa, Connect, AppSync.
+const PAIRS_OF_EVENT_SOURCES: [[&str; 2]; 3] =
+    [["session", "request"], ["Details", "Name"], ["arguments", "info"]];
 /// What no sentence crosses: each text in JSON is one by itself.
 const BETWEEN: &str = "\n\u{1e}\n";
 
-/// Whether `event` has the form of an error, as an SDK or a logger makes JSON of it, and none of what AWS's event sources send.
-///
-/// What is in an event of those was chosen by others, so that none of it is a text that somebody gave by hand. They are many, and
-/// some send any JSON: so it is the form of an error that is asked for.
-pub fn is_error(event: &Value) -> bool {
-    let Some(fields) = event.as_object() else { return false };
-    let has = |keys: &[&str], is_such: fn(&Value) -> bool| {
-        keys.iter().any(|key| fields.get(*key).is_some_and(is_such))
-    };
-    let is_of_event_source =
-        OF_EVENT_SOURCES.iter().any(|key| fields.contains_key(*key)) || has(&["detail"], Value::is_object);
-    let is_answer =
-        || has(&["body"], Value::is_string) && fields.keys().all(|key| OF_ANSWERS.contains(&key.as_str()));
-    !is_of_event_source
-        && (is_answer() || has(&OF_TEXTS, Value::is_string) || has(&OF_ERRORS, Value::is_object))
+/// Whether `event` is what one of AWS's event sources sends, or holds it.
+pub fn is_of_event_source(event: &Value) -> bool {
+    match event {
+        Value::Array(items) => items.iter().any(is_of_event_source),
+        Value::Object(fields) => {
+            OF_EVENT_SOURCES.iter().any(|key| fields.contains_key(*key))
+                || PAIRS_OF_EVENT_SOURCES.iter().any(|pair| pair.iter().all(|key| fields.contains_key(*key)))
+                || ["event", "input"].iter().any(|key| fields.get(*key).is_some_and(is_of_event_source))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// All texts in a JSON value, each on lines of its own; those that are keys as well, where `with_keys`.
@@ -187,37 +195,28 @@ mod tests {
     }
 
     #[test]
-    fn what_an_event_source_sends_is_no_text() {
+    fn what_an_event_source_sends_is_known() {
         for event in [
             json!({"Records": [{"body": "x"}], "message": "x"}),
             json!([{"messageId": "1", "eventSource": "aws:sqs", "body": "x"}]),
+            json!([[{"Records": []}]]),
             json!({"requestContext": {}, "errorMessage": "x"}),
             json!({"eventSource": "states.amazonaws.com", "errorMessage": "x"}),
             json!({"version": "0", "detail-type": "x", "detail": {"errorMessage": "x"}}),
-            json!({"detail": {"message": "x"}}),
             json!({"triggerSource": "PreSignUp_SignUp", "request": {"x": "x"}}),
-            json!({"authorizationToken": "x", "methodArn": "x", "message": "x"}),
             json!({"event": {"Records": []}}),
-            json!({"currentIntent": {}, "inputTranscript": "x"}),
-            json!({"directive": {"payload": "x"}}),
-            json!({"alarmData": {"state": "x"}}),
-            json!({"body": "x", "raw_path": "/"}),
-            json!("x"),
-            json!(["x"]),
         ] {
-            assert!(!is_error(&event), "{event}");
+            assert!(is_of_event_source(&event), "{event}");
         }
         for error in [
+            json!("Records"),
+            json!(["x"]),
             json!({"errorMessage": "x", "errorType": "y", "stackTrace": []}),
-            json!({"errorMessage": "Invoke failed", "cause": {"errorMessage": "x"}}),
             json!({"Error": "Lambda.AWSLambdaException", "Cause": "x"}),
-            json!({"Message": "x"}),
-            json!({"level": 50, "err": {"message": "x"}}),
             json!({"level": "ERROR", "message": {"errorMessage": "x"}}),
-            json!({"detail": "x"}),
-            json!({"statusCode": 500, "body": "x"}),
+            json!({"step": {"error": "x"}, "detail": "x"}),
         ] {
-            assert!(is_error(&error), "{error}");
+            assert!(!is_of_event_source(&error), "{error}");
         }
     }
 

@@ -91,7 +91,7 @@ async fn an_event_of_an_event_source_is_told_and_not_granted() {
         json!({"currentIntent": {}, "inputTranscript": whole()}),
         json!({"alarmArn": "x", "alarmData": {"state": {"reason": whole()}}}),
         json!({"event": {"Records": [{"body": whole()}]}}),
-        json!({"input": {"body": whole()}}),
+        json!({"session": {}, "request": {"intent": {"value": whole()}}}),
         json!({"detail-type": "lambda invoke denied", "source": "shop", "detail": {"errorMessage": whole()}}),
         json!({whole(): 1}),
     ] {
