@@ -23,6 +23,7 @@ use crate::sentences::{self, Told};
 use crate::source::Source;
 use crate::text::one_line;
 use serde_json::Value;
+use std::collections::VecDeque;
 
 /// How many lines of a log, in front of one and behind it, may hold the pieces of what was printed at once.
 const NEAR_LINES: usize = 100;
@@ -142,9 +143,9 @@ pub fn read(payload: &Payload) -> (Facts, Reading) {
     if let Value::String(text) = value {
         return read_text(&ErrorText::manual(text));
     }
-    let detail = texts_of(value.get("detail").unwrap_or_default(), false);
-    if let Some(report) = ErrorText::of_report(value, &detail) {
-        return read_text(&report);
+    if let Some(report) = ErrorText::of_report(value) {
+        let text = value.get("detail").map(|detail| texts_of(detail, false)).unwrap_or_default();
+        return read_text(&ErrorText { text: &text, ..report });
     }
     if !other.is_of_cloudtrail && !is_of_event_source(value) {
         let text = texts_of(value, false);
@@ -209,12 +210,14 @@ fn conclude(error: &ErrorText<'_>, told: Told) -> (Facts, Reading) {
             let ambiguous = NotOneDenial::Ambiguous { names_invoke: true };
             read_message(&call, Some(Err(ambiguous)), error.source)
         }
-        Told::NotWhole(user) => {
+        Told::NotWhole { .. } if error.malformed.is_some() => read_message(&call, None, error.source),
+        Told::NotWhole { user, words } => {
             let caller = user.as_deref().map(|user| named_caller(Subject::User(user)));
             let principal = caller.as_ref().and_then(Caller::arn);
-            let why = "the text does not hold the whole sentence, from `User:` to the reason behind the function's ARN";
-            let facts = Facts { principal, cause: Some(Cause::Unread), ..facts() };
-            (facts, Reading::Refused(Refusal::new(Reason::UntrustedResource, why)))
+            let why = "the text does not hold the whole sentence, from `User:` to the reason behind the function's ARN; hand in all of \
+                       it";
+            let refusal = Refusal { words, ..Refusal::new(Reason::UntrustedResource, why) };
+            (Facts { principal, cause: Some(Cause::Unread), ..facts() }, Reading::Refused(refusal))
         }
     };
     let principal = facts.principal.as_deref().and_then(Arn::parse);
@@ -236,9 +239,18 @@ fn conclude(error: &ErrorText<'_>, told: Told) -> (Facts, Reading) {
 /// Programs print one error in several pieces, of which one is whole and others are cut: in a traceback, say, that shows the
 /// values of its variables. A line that holds nothing but a piece of what a line near it tells is no denial of its own.
 pub fn read_batch(batch: &LogBatch) -> Vec<(Facts, Reading)> {
-    let text = |event: &LogEvent| sentences::read(event.message.as_deref().unwrap_or_default());
-    let read: Vec<_> = batch.events.iter().map(|event| (event, text(event))).collect();
-    let line = |(place, (event, text)): (usize, &(&LogEvent, sentences::Reading))| {
+    // Of thousands of lines no more readings are kept than are compared.
+    let mut near: VecDeque<(usize, sentences::Reading)> = VecDeque::new();
+    let mut unread_lines = batch.events.iter().enumerate();
+    let line = |(place, event): (usize, &LogEvent)| {
+        while near.back().is_none_or(|(last, _)| *last < place + NEAR_LINES)
+            && let Some((next, event)) = unread_lines.next()
+        {
+            near.push_back((next, sentences::read(event.message.as_deref().unwrap_or_default())));
+        }
+        while near.front().is_some_and(|(first, _)| first + NEAR_LINES < place) {
+            near.pop_front();
+        }
         let (account, malformed) = match &event.account {
             LineAccount::Unstated => (batch.owner.as_deref(), None),
             LineAccount::Stated(account) => (Some(account.as_str()), None),
@@ -252,10 +264,14 @@ pub fn read_batch(batch: &LogBatch) -> Vec<(Facts, Reading)> {
             event_time: event.time.as_deref(),
             malformed,
         };
+        let Some((_, text)) = near.iter().find(|(other, _)| *other == place) else {
+            return (error.facts(), ignored("the line was not read".to_owned()));
+        };
         // Of pieces alone the first is told.
-        let near = read.iter().enumerate().skip(place.saturating_sub(NEAR_LINES)).take(2 * NEAR_LINES);
-        let mut near = near.filter(|(other, (_, text))| *other < place || text.is_whole());
-        if near.any(|(_, (other, other_text))| other.account == event.account && text.repeats(other_text)) {
+        let is_of_line =
+            |other: usize| batch.events.get(other).is_some_and(|other| other.account == event.account);
+        let mut others = near.iter().filter(|(other, text)| *other < place || text.is_whole());
+        if others.any(|(other, other_text)| is_of_line(*other) && text.repeats(other_text)) {
             return (error.facts(), ignored("the line holds a piece of what another line tells".to_owned()));
         }
         conclude(&error, text.told.clone())
@@ -264,7 +280,7 @@ pub fn read_batch(batch: &LogBatch) -> Vec<(Facts, Reading)> {
         let facts = Facts { source: Some(Source::Log), ..Facts::default() };
         (facts, contradictory(format!("the batch cannot be read in full: {why}")))
     });
-    read.iter().enumerate().map(line).chain(unread).collect()
+    batch.events.iter().enumerate().map(line).chain(unread).collect()
 }
 
 fn read_call(call: &ApiCall<'_>) -> (Facts, Reading) {

@@ -134,10 +134,10 @@ impl<'a> ErrorText<'a> {
         }
     }
 
-    /// What came with an application's report in EventBridge's envelope, and `text`, which is the texts of its `detail`.
+    /// What came with an application's report in EventBridge's envelope, without its text: that is all texts of its `detail`.
     ///
     /// `None` where `event` is none.
-    pub fn of_report(event: &'a Value, text: &'a str) -> Option<Self> {
+    pub fn of_report(event: &'a Value) -> Option<Self> {
         let fields = event.as_object()?;
         // AWS's own sources are not to be had, so that nobody publishes these.
         let source = fields.get("source").and_then(Value::as_str)?;
@@ -155,7 +155,7 @@ impl<'a> ErrorText<'a> {
             }
         };
         let (account, event_id, event_time) = (field("account"), field("id"), field("time"));
-        Some(Self { source: Source::Report, text, account, event_id, event_time, malformed })
+        Some(Self { source: Source::Report, text: "", account, event_id, event_time, malformed })
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_report_has_its_form() {
-        let report = |event: &Value| ErrorText::of_report(event, "x").map(|text| text.source);
+        let report = |event: &Value| ErrorText::of_report(event).map(|text| text.source);
         assert_eq!(report(&json!({"detail-type": DETAIL_TYPE, "source": "shop"})), Some(Source::Report));
         for other in [
             json!({}),
@@ -185,13 +185,13 @@ mod tests {
             "detail-type": DETAIL_TYPE, "source": "shop", "account": "281502313273", "id": "7f",
             "time": "2026-09-14T23:18:49Z",
         });
-        let text = ErrorText::of_report(&report, "x").unwrap();
+        let text = ErrorText::of_report(&report).unwrap();
         assert_eq!(
             (text.account, text.event_id, text.event_time, text.malformed),
             (Some("281502313273"), Some("7f"), Some("2026-09-14T23:18:49Z"), None)
         );
         report["account"] = json!(281_502_313_273_u64);
-        assert_eq!(ErrorText::of_report(&report, "x").unwrap().malformed, Some("account"));
+        assert_eq!(ErrorText::of_report(&report).unwrap().malformed, Some("account"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub fn undone(text: &str) -> Cow<'_, str> {
     if !text.contains(['\\', '&', '^', ESCAPE, '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
         return text;
     }
+    text = Cow::Owned(without_controls(&text));
     for _ in 0..ROUNDS {
         let next = html_escape::decode_html_entities(&without_backslashes(&text)).into_owned();
         if next == text {
@@ -34,8 +35,9 @@ pub fn undone(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain.replace(['\u{2018}', '\u{2019}'], "'"))
 }
 
-/// The text without the seams of a literal that a program wrote on several lines, as Python's pprint and JavaScript's inspect do: a quote,
-/// perhaps a plus, a line end, and the same quote.
+/// The text without the seams of a literal that a program wrote on several lines. Python's pprint breaks it behind a space, and puts
+/// a quote, a line end and the same quote there; JavaScript's inspect puts a plus behind the first quote. Without either these are
+/// two texts.
 fn without_seams(text: &str) -> Cow<'_, str> {
     if !text.contains('\n') {
         return Cow::Borrowed(text);
@@ -47,8 +49,9 @@ fn without_seams(text: &str) -> Cow<'_, str> {
         let Some((before, behind)) = rest.split_at_checked(place) else { break };
         let behind = behind.strip_prefix(quote).unwrap_or(behind);
         let end = behind.trim_start_matches(is_space);
-        let end = end.strip_prefix('+').unwrap_or(end).trim_start_matches(is_space);
-        let next = end.strip_prefix('\n').map(|next| next.trim_start_matches(is_space));
+        let plus = end.strip_prefix('+').map(|end| end.trim_start_matches(is_space));
+        let end = plus.or(before.ends_with(' ').then_some(end));
+        let next = end.and_then(|end| end.strip_prefix('\n')).map(|next| next.trim_start_matches(is_space));
         joined.push_str(before);
         rest = match next.and_then(|next| next.strip_prefix(quote)) {
             Some(next) => next,
@@ -68,23 +71,48 @@ fn without_seams(text: &str) -> Cow<'_, str> {
 /// says it, or the lines are broken as encoders break them: at the 76 characters of RFC 2045, section 6.7, more than once.
 fn quoted_printable(text: &str) -> Option<String> {
     let head = "content-transfer-encoding: quoted-printable";
+    let is_head = |line: &str| line.trim().eq_ignore_ascii_case(head);
+    if text.lines().any(is_head) {
+        return parts_decoded(text, is_head);
+    }
     let broken = text.lines().filter(|line| line.ends_with('='));
-    let is_said = text.lines().any(|line| line.trim().eq_ignore_ascii_case(head));
     let is_broken_so =
         broken.clone().count() > 1 && broken.clone().all(|line| (73..=76).contains(&line.len()));
-    if broken.count() == 0 || !(is_said || is_broken_so) {
-        return None;
+    if is_broken_so { decoded(text) } else { None }
+}
+
+/// The mail with each part decoded whose head says how: from the blank line behind it to the line that parts it from the next.
+fn parts_decoded(text: &str, is_head: impl Fn(&str) -> bool) -> Option<String> {
+    let mut plain = String::new();
+    let mut body: Option<String> = None;
+    let mut is_said = false;
+    for line in text.split_inclusive('\n') {
+        if body.is_some() && line.starts_with("--") {
+            plain.push_str(&decoded(&body.take()?)?);
+            is_said = false;
+        }
+        match &mut body {
+            Some(body) => body.push_str(line),
+            None => {
+                plain.push_str(line);
+                is_said |= is_head(line);
+                if is_said && line.trim().is_empty() {
+                    body = Some(String::new());
+                }
+            }
+        }
     }
-    // The head is no part of what is encoded.
-    let body = match is_said {
-        true => text.find("\n\n").or_else(|| text.find("\r\n\r\n")).unwrap_or(0),
-        false => 0,
-    };
-    let (head, body) = text.split_at_checked(body)?;
-    // Read strictly, it has a mail's line ends.
+    if let Some(body) = body {
+        plain.push_str(&decoded(&body)?);
+    }
+    Some(plain)
+}
+
+/// Reads it strictly, with a mail's line ends.
+fn decoded(body: &str) -> Option<String> {
     let body = body.replace("\r\n", "\n").replace('\n', "\r\n");
     let decoded = quoted_printable::decode(body, ParseMode::Strict).ok()?;
-    Some(format!("{head}{}", String::from_utf8(decoded).ok()?.replace("\r\n", "\n")))
+    Some(String::from_utf8(decoded).ok()?.replace("\r\n", "\n"))
 }
 
 /// The text with the characters that stand behind backslashes. In a text within a text there are several.
@@ -177,12 +205,29 @@ fn without_controls(text: &str) -> String {
         if !is_escape {
             plain.push(character);
         } else if rest.next_if_eq(&'[').is_some() {
-            while rest.next_if(|next| (' '..='?').contains(next)).is_some() {}
-            match rest.next_if(|next| ('@'..='~').contains(next)) {
-                // A colour, or the rest of a line wiped out.
-                Some('m' | 'K') => {}
-                Some(_) | None => plain.push(' '),
+            let mut parameters = String::new();
+            while let Some(next) = rest.next_if(|next| (' '..='?').contains(next)) {
+                parameters.push(next);
             }
+            match (rest.next_if(|next| ('@'..='~').contains(next)), parameters.as_str()) {
+                // A colour, or the rest of the line wiped out, which is still to come.
+                (Some('m'), _) | (Some('K'), "" | "0") => {}
+                (Some(_) | None, _) => plain.push(' '),
+            }
+        } else if rest.next_if_eq(&']').is_some() {
+            // A link or a title: up to a bell, or an escape and a backslash.
+            while let Some(next) = rest.next_if(|next| *next != '\n') {
+                if next == '\u{7}' {
+                    break;
+                }
+                if next == ESCAPE {
+                    rest.next_if_eq(&'\\');
+                    break;
+                }
+            }
+        } else if rest.next_if_eq(&'(').is_some() {
+            // A set of characters, as at the end of a colour.
+            rest.next();
         } else {
             plain.push(' ');
         }
@@ -209,6 +254,8 @@ mod tests {
             "\u{1b}[1;31mUser\u{1b}[0m: a/b\u{1b}[m\u{1b}[K_c \"q\" 'r': x",
             r"\u001b[31mUser: a\u001b[0m/b_c \x1b[1m\x22q\x22\x1b[0m \033[33m'r'\033[0m:\e[0m x",
             "^[[31mUser: a/b_c^[[0m \"q\" 'r': x",
+            "\u{1b}]8;;https://x\u{7}User: a/b_c\u{1b}]8;;\u{7} \"q\" 'r'\u{1b}(B\u{1b}[m: x",
+            "\u{1b}]8;;https://x\u{1b}\\User: a/b_c\u{1b}]8;;\u{1b}\\ \"q\" 'r': x",
             "User: a/b_c \u{201c}q\u{201d} \u{2018}r\u{2019}: x",
         ] {
             assert_eq!(undone(escaped).replace("'q'", "\"q\""), text, "{escaped}");
@@ -217,10 +264,17 @@ mod tests {
 
     #[test]
     fn a_literal_on_several_lines_is_one() {
-        for seam in ["'\n  '", "' +\n      '", "'  \r\n'"] {
+        for seam in ["'\n  '", "' +\n      '", "'  \r\n'", "'+\n'"] {
             assert_eq!(undone(&format!("('one two {seam}three',\n 'four')")), "('one two three',\n 'four')");
         }
-        for other in ["'one'\n\"two\"", "'one',\n'two'", "one'\ntwo", "'one' 'two'"] {
+        for other in [
+            "'one'\n'two'",
+            "\"one\"\n\"two\"",
+            "'one '\n\"two\"",
+            "'one',\n'two'",
+            "one'\ntwo",
+            "'one' 'two'",
+        ] {
             assert_eq!(undone(other), other);
         }
     }
@@ -238,6 +292,7 @@ mod tests {
         ] {
             assert_eq!(undone(text), text);
         }
+        assert_eq!(undone("clip-\u{1b}[2Kcutter"), "clip- cutter");
         // A place on the screen is no colour.
         assert_eq!(undone("clip\u{1b}[5Ccutter\u{1b}7\u{1b}"), "clip cutter 7 ");
         assert_eq!(undone(r"one\ntwo\r\tthree"), "one\ntwo\n\tthree");
@@ -255,12 +310,12 @@ mod tests {
                 format!("{head}\nx: y=\n\nclip-cut=ter")
             );
         }
-        for other in [
-            format!("{long}=\ny=3Az"),
-            format!("{long}=\n{long}=\ny=z"),
-            format!("x=\n{long}=\ny=3Az"),
-            "Content-Transfer-Encoding: quoted-printable\n\nclip-=\ncut=ter".to_owned(),
-        ] {
+        let parts =
+            "--=====12==\nContent-Transfer-Encoding: quoted-printable\n\nclip-=\ncut=3Dter\n--=====12==--";
+        assert_eq!(undone(parts), parts.replace("-=\n", "-").replace("=3D", "="));
+        for other in
+            [format!("{long}=\ny=3Az"), format!("{long}=\n{long}=\ny=z"), format!("x=\n{long}=\ny=3Az")]
+        {
             assert_eq!(undone(&other), other);
         }
     }

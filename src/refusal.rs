@@ -48,11 +48,13 @@ pub struct Refusal {
     pub reason: Reason,
     /// What was seen, as a clause for a person: lower case, no full stop, texts of others in backticks.
     pub why: String,
+    /// Of a text that names nobody in full: the words by which it is told from another one, never shown.
+    pub words: Option<String>,
 }
 
 impl Refusal {
     /// Puts both together.
     pub fn new(reason: Reason, why: impl Into<String>) -> Self {
-        Self { reason, why: why.into() }
+        Self { reason, why: why.into(), words: None }
     }
 }

@@ -96,6 +96,8 @@ struct Subject {
     cause: Option<Grounds>,
     /// What distinguishes events that do not name both.
     summary: Option<String>,
+    /// And texts that say no more than that they are not whole.
+    words: Option<String>,
 }
 
 #[derive(Debug)]
@@ -275,6 +277,10 @@ impl Subject {
             function: outcome.function.clone(),
             cause: Some((outcome.denied_by, outcome.denial, outcome.rule.clone(), outcome.source)),
             summary: (!is_named).then(|| outcome.summary.clone()),
+            words: match verdict {
+                Verdict::Refused(refusal) => refusal.words.clone(),
+                Verdict::Grant(_) | Verdict::StillDenied { .. } | Verdict::Ignored(_) => None,
+            },
         }
     }
 
@@ -288,6 +294,7 @@ impl Subject {
             function: Some(function),
             cause: None,
             summary: None,
+            words: None,
         }
     }
 }

@@ -6,21 +6,19 @@
 //! of it. What speaks of a denied invoke in any other way is not whole, and never taken for something else.
 
 use crate::actions::{ACTION, URL_ACTION};
-use crate::arn::FunctionArn;
+use crate::arn::{Arn, FunctionArn};
 use crate::escapes;
 use crate::mentions::{
     is_nearly, speaks_of_a_denied_invoke, speaks_of_an_explicit_deny, speaks_of_another_sentence,
 };
 use crate::message::{self, AUTHORIZATION_TAIL, Cause, Message, Resource};
-use crate::pieces::{Piece, is_marked, without_spaces};
+use crate::pieces::{CLOSING, NO_NAME, Piece, is_marked, without_spaces};
 use crate::principal::SessionRole;
 
 /// No ARN, with what stands around it, is longer.
 const LONGEST_SUBJECT: usize = 2_200;
 /// More sentences than these are not told apart: the log of somebody who tries again and again holds hundreds.
 const MAX_SENTENCES: usize = 1_000;
-/// What closes the place that a text stands in. No ARN of a function has one of these in it.
-pub(crate) const CLOSING: [char; 11] = ['\n', '"', '\'', '`', ')', ']', '}', '<', '>', ',', ';'];
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 /// What frames and quoted mails begin a line with, and the frames end it with behind a space.
 const FRAME: [char; 8] =
@@ -49,8 +47,13 @@ pub enum Told {
     BesideADeny(Message),
     /// Several that differ.
     Several,
-    /// A denied invoke, in no sentence that is whole. Who was denied, where that much is.
-    NotWhole(Option<String>),
+    /// A denied invoke, in no sentence that is whole.
+    NotWhole {
+        /// Who was denied, where that much is whole.
+        user: Option<String>,
+        /// What is there of the first sentence, without white space, by which one is told from another.
+        words: Option<String>,
+    },
 }
 
 /// What a text tells, and in which words: so that the pieces of one printed error can be told to belong together.
@@ -75,12 +78,12 @@ impl Reading {
     /// of another such piece.
     pub fn repeats(&self, other: &Self) -> bool {
         let [piece] = self.pieces.as_slice() else { return false };
-        if !self.is_framed || !matches!(self.told, Told::NotWhole(_)) || !piece.names_in_full() {
+        if !self.is_framed || !matches!(self.told, Told::NotWhole { .. }) || !piece.names_in_full() {
             return false;
         }
         match (&other.told, other.whole.as_deref(), other.pieces.as_slice()) {
             (Told::Denial(_), Some(whole), _) => piece.is_cut_out_of(whole),
-            (Told::NotWhole(_), _, [first]) => {
+            (Told::NotWhole { .. }, _, [first]) => {
                 first.names_in_full() && (piece.begins(first) || first.begins(piece))
             }
             _ => false,
@@ -116,8 +119,10 @@ struct Found {
     other: Option<Message>,
     /// Of something else, or of nothing.
     unknown: usize,
-    /// Where a sentence stands that is understood: what is left of the text holds no other.
+    /// Where a sentence stands that is understood, or a piece of one: what is left of the text holds no other.
     understood: Vec<(usize, usize)>,
+    /// Where those stand that are whole.
+    whole: Vec<(usize, usize)>,
 }
 
 impl Found {
@@ -125,13 +130,18 @@ impl Found {
         match sentence {
             Sentence::Whole { end, message } => {
                 self.understood.push((span.begin, end));
-                if !self.denials.iter().any(|(_, other)| is_same(other, &message)) {
-                    let whole = lines.flat.get(span.begin..end).unwrap_or_default();
+                self.whole.push((span.begin, end));
+                // Two are several, whatever the others are.
+                if self.denials.len() < 2 && !self.denials.iter().any(|(_, other)| is_same(other, &message)) {
+                    // What goes on behind the reason is no part of what a copy has.
+                    let kept = lines.flat.floor_char_boundary(end.min(span.begin + 2 * LONGEST_SUBJECT));
+                    let whole = lines.flat.get(span.begin..kept).unwrap_or_default();
                     self.denials.push((without_spaces(whole), message));
                 }
             }
             Sentence::Other { end, message } => {
                 self.understood.push((span.begin, end));
+                self.whole.push((span.begin, end));
                 self.others += 1;
                 self.other = self.other.take().or(Some(message));
             }
@@ -152,9 +162,11 @@ impl Found {
         match self.denials.as_slice() {
             [(whole, message)] if self.pieces.iter().all(is_copy) => {
                 let rest = lines.without(&self.understood, whole);
+                // What is left of a copy may hold words that are none of the whole one's.
+                let beside = lines.without(&self.whole, whole);
                 if speaks_of_another_sentence(&rest) {
                     Told::Several
-                } else if message.cause.is_curable() && speaks_of_an_explicit_deny(&rest) {
+                } else if message.cause.is_curable() && speaks_of_an_explicit_deny(&beside) {
                     Told::BesideADeny(message.clone())
                 } else {
                     Told::Denial(message.clone())
@@ -162,11 +174,14 @@ impl Found {
             }
             [_, ..] => Told::Several,
             [] if self.pieces.iter().any(Piece::names_another) => Told::Several,
-            [] if !self.pieces.is_empty() => Told::NotWhole(common_user(&self.pieces)),
+            [] if !self.pieces.is_empty() => {
+                let words = self.understood.first().and_then(|(begin, end)| lines.flat.get(*begin..*end));
+                Told::NotWhole { user: common_user(&self.pieces), words: words.map(without_spaces) }
+            }
             // Not what is left alone: the text as it came may be a table, whose columns part what belongs together.
             [] if speaks_of_a_denied_invoke(plain, self.others) || lines.ends_before_the_action() => {
                 self.pieces = lines.beginnings();
-                Told::NotWhole(None)
+                Told::NotWhole { user: None, words: None }
             }
             [] if self.others + self.unknown > 0 => Told::OtherAction(self.other.take()),
             [] => Told::Nothing,
@@ -197,7 +212,11 @@ fn function(message: &Message) -> Option<FunctionArn> {
 
 /// Whom all pieces name, where they name one.
 fn common_user(pieces: &[Piece]) -> Option<String> {
-    let mut users = pieces.iter().filter_map(Piece::user);
+    // What is left of an ARN names nobody.
+    let is_arn = |user: &&str| {
+        Arn::parse(user).is_some_and(|arn| arn.resource.contains('/') || arn.resource == "root")
+    };
+    let mut users = pieces.iter().filter_map(Piece::user).filter(is_arn);
     let first = users.next()?;
     users.all(|user| user == first).then(|| first.to_owned())
 }
@@ -242,27 +261,27 @@ impl Lines {
         spans.take(MAX_SENTENCES).map(|span| Piece::new(&self.flat, &self.lined, span, None)).collect()
     }
 
-    /// The text without what is `understood`, and without copies of `whole` that a program cut and marked so.
+    /// The lines without what is `understood`, and without copies of `whole` that a program cut and marked so.
     fn without(&self, understood: &[(usize, usize)], whole: &str) -> String {
         let mut rest = String::new();
         let mut at = 0;
         for (begin, end) in understood {
-            rest.push_str(self.flat.get(at..*begin).unwrap_or_default());
+            rest.push_str(self.lined.get(at..*begin).unwrap_or_default());
             rest.push(' ');
             // A copy that was wrapped anew goes on in other lines.
             at = at.max(*end).max(self.end_of(*begin, whole).unwrap_or(0));
         }
-        rest.push_str(self.flat.get(at..).unwrap_or_default());
-        let copies = rest.match_indices("User:").map(|(begin, _)| begin).collect::<Vec<_>>();
+        rest.push_str(self.lined.get(at..).unwrap_or_default());
+        let begins: Vec<usize> =
+            rest.match_indices("User:").map(|(begin, _)| begin).take(MAX_SENTENCES).collect();
+        let ends = begins.iter().skip(1).copied().chain([rest.len()]);
         let mut plain = String::new();
         let mut at = 0;
-        for begin in copies {
-            // A line end is a space by now, so that what closes the place of the copy is all that ends it.
-            let end =
-                rest.get(begin..).and_then(|copy| copy.find(CLOSING)).map_or(rest.len(), |end| begin + end);
-            let piece = Piece::new(&rest, &rest, begin..end, None);
-            if begin >= at && piece.is_cut_out_of(whole) {
-                plain.push_str(rest.get(at..begin).unwrap_or_default());
+        for (begin, next) in begins.iter().zip(ends) {
+            let copy = rest.get(*begin..next).unwrap_or_default();
+            let end = copy.find(CLOSING).map_or(next, |end| begin + end);
+            if Piece::new(&rest, &rest, *begin..end, None).is_cut_out_of(whole) {
+                plain.push_str(rest.get(at..*begin).unwrap_or_default());
                 at = end;
             }
         }
@@ -335,10 +354,8 @@ impl Lines {
 /// AWS writes it.
 fn is_whole(message: &Message, text: &str, words: &Words<'_>) -> bool {
     let is_ours = [ACTION, URL_ACTION].iter().any(|action| message.action.as_deref() == Some(*action));
-    // In the place of a name there may be stars, a tag or what was put over it.
-    let is_named = |user: &str| !user.contains(['*', '<', '>', '[', ']', '{', '}']);
     let has_subject = match &message.user {
-        Some(user) => is_named(user),
+        Some(user) => !user.contains(NO_NAME),
         None => text.split_once(message::SENTENCE).is_some_and(|(subject, _)| is_service(subject)),
     };
     let has_reason = match &message.cause {
@@ -396,9 +413,12 @@ fn is_like_ours(action: &str) -> bool {
 fn may_be_ours(action: &str, rest: &str) -> bool {
     let begun = action.trim_end_matches(|last: char| !last.is_ascii_alphanumeric() && last != ':');
     let near = rest.char_indices().nth(NEAR).and_then(|(end, _)| rest.get(..end)).unwrap_or(rest);
-    let is_begun = ACTION.starts_with(begun) && begun.len() >= "lambda:I".len()
-        // Shorter ones begin many actions.
-        || ACTION.starts_with(begun) && rest.trim_end().ends_with(action);
+    // Shorter ones begin many actions, and an empty one all.
+    let is_begun = match begun.len() {
+        0 => rest.trim_end() == message::SENTENCE.trim_end(),
+        length if length >= "lambda:I".len() => ACTION.starts_with(begun),
+        _ => ACTION.starts_with(begun) && rest.trim_end().ends_with(action),
+    };
     is_begun || is_nearly(action, ACTION) || is_nearly(action, URL_ACTION) || near.contains("InvokeFunction")
 }
 

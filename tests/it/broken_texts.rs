@@ -1,6 +1,8 @@
 //! Texts that lead a reader astray: each kind was once granted what it does not say, passed over in silence, or told untruly.
 
 use crate::fake_aws::{FakeAws, invoke, invoke_each};
+use lambda_invoke_remediator::denial::{self, Reading};
+use lambda_invoke_remediator::event::Payload;
 use serde_json::{Value, json};
 
 const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
@@ -46,10 +48,19 @@ async fn another_denial_beside_a_whole_one_is_no_copy() {
         denied(USER, FUNCTION, " with an explicit\n12:31 deny in a service control policy"),
         denied(USER, FUNCTION, " because no\npermissions boundary allows the lambda:InvokeFun"),
         denied(USER, FUNCTION, "\nwith an explicit"),
+        boundary.replace("resource", "re\nsource"),
+        boundary.replace("resource", "ressource"),
+        boundary.split_once("clip-").unwrap().1.to_owned(),
+        format!("and{}", boundary.split_once(FUNCTION).unwrap().1),
+        "The request was explicitly denied by a service control policy".to_owned(),
+        "with an explict deny".to_owned(),
     ] {
         assert_refused(json!(format!("{}\n{beside}", whole()))).await;
         assert_refused(json!(format!("{beside}\n{}", whole()))).await;
     }
+    let clocked = "12:31 User: A is not\n12:31 authorized to perform: lambda:InvokeFunction on\n12:31 resource: FN\n12:31 with an \
+                   explicit\n12:31 deny in a service control policy";
+    assert_refused(json!(format!("{}\n{clocked}", whole()))).await;
     assert_eq!(outcome(json!(whole())).await["outcome"], "would_grant");
 }
 
@@ -192,6 +203,32 @@ async fn what_is_told_of_a_broken_text_is_true() {
     assert!(beside["summary"].as_str().unwrap().contains("speaks of an explicit deny"), "{beside:#}");
 }
 
+/// A copy that was cut is none, however its program marks it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_was_cut_is_no_other_denial() {
+    let php = format!(
+        "{{\"Message\":\"{} (truncated...)\n AccessDeniedException (client): {} - {{\"Message\":\"{}\"}}",
+        &whole()[..110],
+        whole(),
+        whole()
+    );
+    assert_eq!(outcome(json!(php)).await["outcome"], "would_grant");
+    for mark in [
+        " [...]",
+        " (...)",
+        "\u{2026} (truncated)",
+        "... 90 more characters",
+        "... [90 more]",
+        "... (+90 more characters)",
+        "[truncated 90 chars]",
+    ] {
+        for at in [100, 150] {
+            let text = format!("msg = '{}{mark}'\n{}", &whole()[..at], whole());
+            assert_eq!(outcome(json!(text)).await["outcome"], "would_grant", "{text}");
+        }
+    }
+}
+
 /// What programs and people put behind and around a whole sentence.
 #[tokio::test(start_paused = true)]
 async fn what_follows_the_reason_makes_no_difference() {
@@ -250,4 +287,122 @@ async fn no_line_of_a_log_is_silenced_by_another() {
             invoke_each(&aws.remediator(&[("ALLOWLIST", WIDE)]), batch(&halves).as_bytes()).await.unwrap();
         assert!(outcomes.iter().any(|outcome| json!(outcome)["outcome"] == "refused"), "{at}");
     }
+}
+
+/// An explicit deny, or another layer, is never granted: not cut, not wrapped, not beside a whole sentence of somebody else's.
+#[test]
+fn no_part_of_another_reason_is_granted() {
+    let granted = |text: &str| match denial::read(&Payload::Json(json!(text))).1 {
+        Reading::Denial(denial) => denial.cause().is_curable(),
+        Reading::Refused(_) | Reading::Ignored(_) => false,
+    };
+    for reason in [
+        " with an explicit deny in a service control policy",
+        " with an explicit deny in an identity-based policy: arn:aws:iam::281502313273:policy/Deny",
+        " because no permissions boundary allows the lambda:InvokeFunction action",
+        "",
+    ] {
+        let text = format!("An error occurred: {} (Service: Lambda)", denied(USER, FUNCTION, reason));
+        for (end, _) in text.char_indices() {
+            assert!(!granted(&text[..end]), "{}", &text[..end]);
+            assert!(!granted(&text[end..]), "{}", &text[end..]);
+            assert!(!granted(&format!("{}\n{}", &text[..end], &text[end..])), "{end}: {text}");
+        }
+        let beside = format!("{}\n{}", whole().replace("remotion_user", "somebody"), text);
+        // As soon as it is told what was denied.
+        let told = beside.rfind("lambda:InvokeFunction on").unwrap() + "lambda:Inv".len();
+        for (end, _) in beside.char_indices().filter(|(end, _)| *end > told) {
+            assert!(!granted(&beside[..end]), "{}", &beside[..end]);
+        }
+    }
+}
+
+/// Each way of a text asks for the whole one, in the outcome as well as in the notice.
+#[tokio::test(start_paused = true)]
+async fn every_way_asks_for_the_whole_text() {
+    let text = denied(USER, FUNCTION, "");
+    let report = json!({"detail-type": "Lambda Invoke Denied", "source": "shop", "account": "281502313273", "detail": {"errorMessage": text}});
+    for (payload, source) in
+        [(json!(text), "manual"), (json!({"errorMessage": text}), "manual"), (report, "report")]
+    {
+        let told = outcome(payload).await;
+        assert_eq!((&told["reason"], &told["source"]), (&json!("untrusted_resource"), &json!(source)));
+        assert!(told["summary"].as_str().unwrap().contains("hand in all of it"), "{told:#}");
+    }
+}
+
+/// Texts that are not whole and differ are told each; the same one again is not.
+#[tokio::test(start_paused = true)]
+async fn broken_denials_do_not_silence_each_other() {
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[("ALLOWLIST", WIDE)]);
+    for (text, notice) in [
+        (denied(USER, FUNCTION, ""), "published"),
+        (denied(USER, &format!("{FUNCTION}-2"), ""), "published"),
+        (format!("23:18:49 failed: {}", denied(USER, FUNCTION, "")), "suppressed"),
+        (denied("arn:aws:iam::281502313273:user/rem...", FUNCTION, ""), "published"),
+        (denied("arn:aws:iam::281502313273:user/som...", FUNCTION, ""), "published"),
+    ] {
+        let told = json!(invoke(&remediator, json!(text).to_string().as_bytes()).await.unwrap());
+        assert_eq!(
+            (&told["reason"], &told["notice"]),
+            (&json!("untrusted_resource"), &json!(notice)),
+            "{text}"
+        );
+    }
+}
+
+/// JSON in JSON three deep, an HTML page, a mail of several parts, lines in another order.
+#[tokio::test(start_paused = true)]
+async fn what_a_text_was_packed_into_is_undone() {
+    let mut deep = whole();
+    for _ in 0..3 {
+        deep = json!({"message": deep, "level": "ERROR"}).to_string();
+    }
+    let page = format!(
+        "<html><body><pre class=\"exception_value\">An error &#x27;x&#x27;: {}</pre>\n<td>msg</td><td class=\"code\"><pre>&quot;{}&quot;</pre></td>",
+        whole().replace('/', "&#x2F;"),
+        whole().replace(':', "&#58;"),
+    );
+    let mail = format!(
+        "MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=\"===12==\"\n\n--===12==\n\
+         Content-Transfer-Encoding: quoted-printable\n\n{}\n\n--===12==--\n",
+        quoted_printable::encode_to_str(whole()).replace("\r\n", "\n")
+    );
+    let reversed = format!("    at deny (policy.js:2)\n    at allow (policy.js:1)\n{}\nTraceback:", whole());
+    for text in [deep, page, mail, reversed] {
+        assert_eq!(outcome(json!(text)).await["outcome"], "would_grant", "{text}");
+    }
+}
+
+/// Where AWS tells more is in the notice, as its own address and no other.
+#[tokio::test(start_paused = true)]
+async fn a_notice_holds_the_link_to_the_details() {
+    let (aws, id) = (FakeAws::default(), "k3denyboundarybecause7q2x");
+    let event = include_bytes!("../../events/authorization-details.json");
+    invoke(&aws.remediator(&[]), event).await.unwrap();
+    let page = format!(
+        "https://us-east-1.console.aws.amazon.com/iam/home?region=us-east-1#/authorization-details/{id}"
+    );
+    let published = &aws.published()[0].bodies;
+    assert!(published["email"].contains(&format!("Details at AWS    {page}\n")), "{}", published["email"]);
+    let chat: Value = serde_json::from_str(&published["https"]).unwrap();
+    assert!(chat["content"]["nextSteps"].to_string().contains(&page), "{chat:#}");
+}
+
+/// However many sentences, names and marks a text has, it is read in time that grows with its length.
+#[test]
+fn a_long_text_is_read_in_no_time() {
+    let began = std::time::Instant::now();
+    for text in [
+        format!("{}\n{}", whole(), "User: ".repeat(40_000)),
+        format!("{}\n{}", whole(), denied(USER, "x...", "").repeat(900)),
+        (0..900).map(|index| format!("{}\n", denied(USER, &format!("{FUNCTION}-{index}"), REASON))).collect(),
+        format!("{} {}c\n{}{}b", whole(), "a".repeat(400_000), denied(USER, "... ", ""), "a".repeat(400_000)),
+        format!("{}{}", whole(), " action".repeat(100_000)),
+    ] {
+        denial::read(&Payload::Json(json!(text)));
+    }
+    // A debug build; what grows with the square of the length takes minutes.
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
