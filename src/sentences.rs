@@ -344,7 +344,11 @@ impl Lines {
         match message {
             Some(message) if !is_cut && is_whole(&message, text, &words) => Sentence::Whole { end, message },
             Some(message) if is_other(&message, &words, rest) => Sentence::Other { end, message },
-            message if may_be_ours(words.action, rest) => Sentence::Piece { end, message },
+            message if may_be_ours(words.action, rest) => {
+                // Behind a mark nothing is known but what stands in the same place.
+                let end = if is_cut { self.closed_at(span.denied, span.end) } else { end };
+                Sentence::Piece { end, message }
+            }
             _ => Sentence::Unknown,
         }
     }

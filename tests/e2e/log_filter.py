@@ -1,5 +1,5 @@
-"""CloudWatch's filters, as far as template.yaml uses them: of a metric, equality and presence of a line's own fields, all of
-them; of a subscription, one phrase.
+"""CloudWatch's filters, as far as template.yaml and docs/reporting.md use them: of a metric, equality and presence of a line's own
+fields, all of them; of a subscription, one phrase, or any of several.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
@@ -21,6 +21,8 @@ def matches(pattern, line):
     """Whether the pattern takes a line, which may be anything."""
     if phrase := re.fullmatch(r'"([^"\\]+)"', pattern):
         return phrase[1] in line
+    if re.fullmatch(r'\?"[^"\\]+"(?: \?"[^"\\]+")+', pattern):
+        return any(term in line for term in re.findall(r'\?"([^"\\]+)"', pattern))
     try:
         fields = json.loads(line)
     except ValueError:

@@ -55,6 +55,24 @@ def test_the_rule_of_the_reports_takes_these_and_nothing_else(case, reports):
     assert [item["detail"] for item in delivered] == ([event["detail"]] if is_report else [])
 
 
+BROKEN = [
+    DENIED.replace(":", "\\u003a"),
+    DENIED.upper(),
+    DENIED.replace("is not authorized", "is not autho\x1b[1mrized"),
+    "cutter because no identity-based policy allows the lambda:InvokeFunction action",
+    "AccessDeniedException: failed",
+]
+
+
+def test_the_wider_pattern_takes_what_the_phrase_drops(template):
+    narrow = template["Resources"]["DeniedInvokeLines"]["Properties"]["FilterPattern"]
+    [wide] = [line.strip() for line in (ROOT / "docs/reporting.md").read_text().splitlines() if line.strip().startswith('?"')]
+    for line in BROKEN:
+        assert log_filter.matches(wide, line) and not log_filter.matches(narrow, line), line
+    assert log_filter.matches(wide, DENIED) and log_filter.matches(narrow, DENIED)
+    assert not log_filter.matches(wide, "Task timed out after 3.00 seconds")
+
+
 def test_a_report_of_another_account_is_not_taken(template, account):
     """What another account puts on the bus names that account, and so the pattern of this one's stack does not take it."""
     with lets_through(account, report_pattern(template, **{"AWS::AccountId": "111122223333"})) as send:

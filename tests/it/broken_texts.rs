@@ -52,6 +52,7 @@ async fn another_denial_beside_a_whole_one_is_no_copy() {
         boundary.replace("resource", "ressource"),
         boundary.split_once("clip-").unwrap().1.to_owned(),
         format!("and{}", boundary.split_once(FUNCTION).unwrap().1),
+        boundary.replace(USER, "...").replace(" on resource", "\non resource"),
         "The request was explicitly denied by a service control policy".to_owned(),
         "with an explict deny".to_owned(),
     ] {

@@ -54,8 +54,8 @@ const PRINTED: [(&str, &str); 24] = [
         "2026/09/14 23:18:49 operation error Lambda: Invoke, https response error StatusCode: 403, RequestID: 7d1f, api error AccessDeniedException: <>\nexit status 1",
     ),
     (
-        "Go v1",
-        "AccessDeniedException: <>\n{\n  RespMetadata: {\n    StatusCode: 403,\n    RequestID: \"7d1f\"\n  },\n  Message_: \"<>\",\n  Type: \"User\"\n}",
+        "Go v1, 1.55.6",
+        "AccessDeniedException: <>\n\tstatus code: 403, request id: 7f715a45-c4e1-54e2-c694-be6e6424450a",
     ),
     (
         "Rust, Debug",
