@@ -25,7 +25,7 @@ async fn told(text: &str) -> (String, Option<String>) {
     (outcome["outcome"].as_str().unwrap().to_owned(), outcome["reason"].as_str().map(str::to_owned))
 }
 
-/// What each prints around the message, for which `<>` stands.
+/// What each prints around the message, for which `<>` stands: by its documentation, or as it was seen (fuzz/corpus/error_text.md).
 const PRINTED: [(&str, &str); 24] = [
     ("bare", "<>"),
     (
