@@ -211,7 +211,7 @@ mod tests {
         ] {
             let [event] = &read(text)[..] else { panic!("{text}") };
             assert_eq!(json_of(event), &json!(text));
-            assert_eq!(event.note.is_some(), text != "no JSON" && !text.contains("}\n{"), "{text}");
+            assert_eq!(event.note.is_some(), text != "no JSON", "{text}");
         }
         let [event] = &read("\u{feff}{\"detail\":1}")[..] else { panic!() };
         assert_eq!(json_of(event), &json!({"detail": 1}));
