@@ -154,7 +154,7 @@ pub fn read(payload: &Payload) -> (Facts, Reading) {
             return conclude(&ErrorText::manual(&text), told);
         }
     }
-    // Nor is it passed over: somebody may have made a denial's way into something that is read by nobody.
+    // Nobody hears of what is ignored, and this may be a denial that went a wrong way.
     if !other.is_of_cloudtrail && speaks_of_a_denied_invoke(&texts_of(value, true), 0) {
         let why = "it speaks of a denied invoke, and is neither an error nor a record of CloudTrail";
         return (Facts::of_call(&other.call), contradictory(why.to_owned()));

@@ -81,13 +81,13 @@ impl Reading {
         if !self.is_framed || !matches!(self.told, Told::NotWhole { .. }) || !piece.names_in_full() {
             return false;
         }
-        match (&other.told, other.whole.as_deref(), other.pieces.as_slice()) {
-            (Told::Denial(_), Some(whole), _) => piece.is_cut_out_of(whole),
-            (Told::NotWhole { .. }, _, [first]) => {
-                first.names_in_full() && (piece.begins(first) || first.begins(piece))
-            }
-            _ => false,
+        if let Some(whole) = &other.whole {
+            return piece.is_cut_out_of(whole);
         }
+        let [first] = other.pieces.as_slice() else { return false };
+        matches!(other.told, Told::NotWhole { .. })
+            && first.names_in_full()
+            && (piece.begins(first) || first.begins(piece))
     }
 }
 
@@ -105,7 +105,10 @@ pub fn read(text: &str) -> Reading {
         found.take_in(lines.sentence(span), &lines, span);
     }
     let told = found.told(&plain, &lines);
-    Reading { told, pieces: found.pieces, whole: found.denials.pop().map(|denial| denial.0), is_framed }
+    // Of several, or beside a deny, none stands for the others.
+    let is_one = matches!(told, Told::Denial(_));
+    let whole = found.denials.pop().filter(|_| is_one).map(|(whole, _)| whole);
+    Reading { told, pieces: found.pieces, whole, is_framed }
 }
 
 /// What the sentences of a text are.
