@@ -73,7 +73,7 @@ check: $(READY) lint-template ## Check format, lints, documentation and template
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --quiet --all-targets -- --deny warnings
 	cargo clippy --locked --quiet --all-targets --package remediator -- --deny warnings
-	cargo clippy --locked --quiet --all-targets --package bench-driver --package decision-core-bench --package floor --package static-pow -- --deny warnings
+	cargo clippy --locked --quiet --all-targets --package bench-driver --package decision-core-bench --package floor -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
 
 # checkov leaves out what the defaults do not create. So it looks at the template with all three of that switched on as

@@ -4,7 +4,6 @@
 
 use crate::allowlist::{Allowlist, AllowlistError};
 use crate::config::{AllowlistLocation, SsmParameter};
-use crate::on_heap::on_heap;
 use crate::sdk_error::explain;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -100,7 +99,7 @@ impl AllowlistSource {
 }
 
 async fn read(client: &aws_sdk_ssm::Client, name: &str) -> Result<Allowlist, AllowlistUnreadable> {
-    let answer = on_heap(|| client.get_parameter().name(name).with_decryption(true).send()).await;
+    let answer = client.get_parameter().name(name).with_decryption(true).send().await;
     let answer = answer.map_err(|error| AllowlistUnreadable::Ssm {
         name: name.to_owned(),
         context: explain("ssm:GetParameter", &error),

@@ -4,7 +4,6 @@
 
 use crate::config::{AllowlistLocation, Config};
 use crate::https::Https;
-use crate::on_heap::on_heap;
 use crate::sdk_variables;
 use aws_sdk_iam::config::{BehaviorVersion, IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_types::retry::RetryConfig;
@@ -86,11 +85,11 @@ impl Clients {
     pub async fn connect_ahead(&self) {
         let Some(https) = &self.https else { return };
         let iam = self.iam.get_user_policy().user_name("-").policy_name("-").customize();
-        drop(on_heap(|| iam.interceptor(https.connect_only()).send()).await);
+        drop(iam.interceptor(https.connect_only()).send().await);
         // While the one waits for its peer, the other is prepared.
         yield_now().await;
         let sns = self.sns.publish().message("-").customize();
-        drop(on_heap(|| sns.interceptor(https.connect_only()).send()).await);
+        drop(sns.interceptor(https.connect_only()).send().await);
         yield_now().await;
     }
 }

@@ -40,7 +40,6 @@
 use crate::clients::Clients;
 use crate::config::Mode;
 use crate::decision::Grant;
-use crate::https::Https;
 use crate::iam_error::{Failure, IamError};
 use crate::inline_policies::{InlinePolicies, Usage};
 use crate::lease::Expiry;
@@ -69,13 +68,6 @@ const _: () = assert!(
 /// When the policy is looked at between a write and the end of [`SETTLE`], so that a lost grant is added again soon. More
 /// looks did not bring ten writers to an end any sooner.
 const LOOKS: [Duration; 1] = [Duration::from_millis(300)];
-/// The usage of the quota is asked for so many times as long before the end of the watch as a look took: it is mostly one
-/// call, and then the last look and the notice are made ready. Not much sooner, so that the processor's caches still hold what
-/// sending them needs.
-const USAGE_LOOKS: u32 = 2;
-/// How much sooner still. A look may be shorter than the timer's own steps, and after seconds of waiting the same call can take
-/// ten times as long, where other programs have had the processor meanwhile.
-const USAGE_SLACK: Duration = Duration::from_millis(10);
 /// How long after the end of the watch the usage may still come, where there are many other policies to read.
 const USAGE_GRACE: Duration = Duration::from_millis(2_000);
 /// Before a lost grant is added again, up to so long is waited, at random: writers who met once shall not meet again.
@@ -170,25 +162,16 @@ impl GrantError {
     }
 }
 
-/// Who is told how a grant goes on.
-#[derive(Clone, Copy)]
-pub struct Progress<'a> {
-    /// Is told what is added before each put, since that may be carried out whatever is heard of it.
-    pub on_write: &'a dyn Fn(&[String]),
-    /// Is told what the grant will have become if it stays, while that is waited for anyway.
-    pub on_watch: &'a dyn Fn(&Granted),
-}
-
-/// Makes the grant.
+/// Makes the grant. `on_write` is called with what is added before each put, since that may be carried out whatever is
+/// heard of it.
 pub async fn apply(
     clients: &Clients,
     grant: &Grant,
     mode: Mode,
-    progress: Progress<'_>,
+    on_write: &dyn Fn(&[String]),
 ) -> Result<Granted, GrantError> {
     let policies = InlinePolicies::new(&clients.iam, grant.principal());
-    let writer = Writer { policies, https: clients.https.as_ref(), grant, progress };
-    match writer.run(mode).await {
+    match (Writer { policies, grant, on_write }).run(mode).await {
         Ok(granted) => Ok(granted),
         Err(Stop::Refused(refusal)) => Ok(Granted::Refused(refusal)),
         Err(Stop::Failed(error)) => Err(error),
@@ -210,9 +193,8 @@ struct Watched {
 
 struct Writer<'a> {
     policies: InlinePolicies<'a>,
-    https: Option<&'a Https>,
     grant: &'a Grant,
-    progress: Progress<'a>,
+    on_write: &'a dyn Fn(&[String]),
 }
 
 impl Writer<'_> {
@@ -230,7 +212,7 @@ impl Writer<'_> {
         };
         for losses in 1.. {
             self.write(known).await?;
-            if let Some(Watched { usage, expires }) = self.stays(&added).await? {
+            if let Some(Watched { usage, expires }) = self.stays().await? {
                 return Ok(Granted::Written { added, usage, expires, taken_away: 0 });
             }
             if started.elapsed() > GIVE_UP_AFTER {
@@ -242,18 +224,10 @@ impl Writer<'_> {
         Err(Stop::Failed(GrantError::NotConfirmed { principal: self.grant.principal().to_string() }))
     }
 
+    /// Reads the policy, and again while IAM's answers contradict each other.
     async fn read(&self) -> Result<Known, Stop> {
-        let since = Instant::now();
-        let answer = self.policies.get().await;
-        self.known(answer, since).await
-    }
-
-    /// What the answer to a read that began then says; read again while IAM's answers contradict each other.
-    async fn known(
-        &self,
-        mut answer: Result<Option<String>, Failure>,
-        mut since: Instant,
-    ) -> Result<Known, Stop> {
+        let mut since = Instant::now();
+        let mut answer = self.policies.get().await;
         let mut tries = 1;
         while let Err(Failure::Lagging(_)) = answer
             && tries < MAX_LAGGING_READS
@@ -294,7 +268,7 @@ impl Writer<'_> {
                 true => Cow::Owned(policy::fold(document)),
                 false => Cow::Borrowed(document),
             };
-            (self.progress.on_write)(added);
+            (self.on_write)(added);
             match policies.put(&text, PUT_TIMEOUT).await {
                 Ok(()) => {
                     // What is done is in the log even if the notice, or the rest of this invocation, gets lost.
@@ -338,39 +312,27 @@ impl Writer<'_> {
         Err(Stop::Failed(GrantError::TooSlow { principal: self.grant.principal().to_string() }))
     }
 
-    /// Watches what was written for [`SETTLE`], and at its end finds out the usage; `None` as soon as the grant is lost.
-    async fn stays(&self, added: &[String]) -> Result<Option<Watched>, Stop> {
+    /// Watches for [`SETTLE`] what was written, and meanwhile finds out the usage; `None` as soon as the grant is lost.
+    async fn stays(&self) -> Result<Option<Watched>, Stop> {
         let written = Instant::now();
-        let (mut ours, mut seen, mut usage_time) = (None, None, USAGE_SLACK);
+        let mut ours = None;
         for look in LOOKS {
             sleep_until(written + look.mul_f64(0.5 + fastrand::f64())).await;
             let known = self.read().await?;
-            usage_time = USAGE_SLACK + known.since.elapsed() * USAGE_LOOKS;
             match known.merge {
-                Merge::Covered { expires, .. } => seen = expires,
+                Merge::Covered { .. } => ours = known.document,
                 Merge::Write { .. } => return Ok(None),
             }
-            ours = known.document;
         }
-        sleep_until(written + SETTLE.saturating_sub(usage_time)).await;
         // What cannot be found out in time is not worth an error.
         let asked = self.policies.usage(ours.as_deref());
         let usage = timeout_at(written + SETTLE + USAGE_GRACE, asked).await.unwrap_or(None);
-        let added = added.to_vec();
-        (self.progress.on_watch)(&Granted::Written { added, usage, expires: seen, taken_away: 0 });
-        // Ready before its time, and looked at when that has come.
-        let last_look = self.policies.hold_get(self.https);
         let is_late_by = written.elapsed().saturating_sub(SETTLE);
         sleep_until(written + SETTLE).await;
         // How much of the invocation's duration had to pass anyway: docs/performance.md leaves it out where it compares.
         let waited_ms = written.elapsed().saturating_sub(is_late_by).as_secs_f64() * 1_000.0;
         tracing::info!(waitedMs = waited_ms, "LambdaInvokePermission was watched");
-        let since = Instant::now();
-        let answer = match last_look.in_time() {
-            Some(look) => look.send().await,
-            None => self.policies.get().await,
-        };
-        Ok(match self.known(answer, since).await?.merge {
+        Ok(match self.read().await?.merge {
             Merge::Covered { expires, .. } => Some(Watched { usage, expires }),
             Merge::Write { .. } => None,
         })

@@ -8,8 +8,7 @@ use crate::config::Config;
 use crate::decision::{self, Decision, Grant, OwnIdentity, admit};
 use crate::denial::{self, Denial, Facts, Reading};
 use crate::event::Payload;
-use crate::grant::{self, GrantError, Granted, Progress};
-use crate::held::Held;
+use crate::grant::{self, GrantError, Granted};
 use crate::iam_error::IamError;
 use crate::identity;
 use crate::lanes;
@@ -125,13 +124,6 @@ struct Subject<'a> {
     /// The one that was decided on, where it got that far.
     denial: Option<&'a Denial>,
     rule: Option<&'a str>,
-}
-
-/// A notice that was written ahead, and for what: it is sent only if that is what comes.
-struct Prepared<'a> {
-    verdict: Verdict,
-    left_out: u64,
-    notice: Held<'a, Result<(), NoticeError>>,
 }
 
 /// What is being done, for the case that time runs out meanwhile.
@@ -298,7 +290,7 @@ impl Remediator {
         let told = Subject { facts: &facts, denial: None, rule: None };
         let verdict = Verdict::Refused(Refusal::new(Reason::ContradictoryEvent, why));
         // What AWS says of a call that failed is traced, and would be another such line.
-        let outcome = self.tell(told, &verdict, None, step).with_subscriber(NoSubscriber::default()).await;
+        let outcome = self.tell(told, &verdict, step).with_subscriber(NoSubscriber::default()).await;
         let outcome = outcome.map_err(|_| HandlerError::OwnLogNotTold);
         let may_tell = batch.unread.is_some() || batch.events.iter().any(|event| event.message.is_some());
         match outcome {
@@ -325,26 +317,24 @@ impl Remediator {
             Reading::Ignored(refusal) => Ok(Outcome::new(&facts, &Verdict::Ignored(refusal), None)),
             Reading::Refused(refusal) => {
                 let told = Subject { facts: &facts, denial: None, rule: None };
-                self.tell(told, &Verdict::Refused(refusal), None, step).await
+                self.tell(told, &Verdict::Refused(refusal), step).await
             }
             Reading::Denial(mut denial) => {
                 let own = self.own_identity(context)?;
-                let prepared = RefCell::default();
-                let (verdict, rule) = self.decide(&mut denial, &mut facts, &own, step, &prepared).await?;
+                let (verdict, rule) = self.decide(&mut denial, &mut facts, &own, step).await?;
                 let told = Subject { facts: &facts, denial: Some(&denial), rule: rule.as_deref() };
-                self.tell(told, &verdict, prepared.take(), step).await
+                self.tell(told, &verdict, step).await
             }
         }
     }
 
     /// What is to be said of a denial, and by which rule; what is decided to grant is granted here.
-    async fn decide<'a>(
-        &'a self,
+    async fn decide(
+        &self,
         denial: &mut Denial,
         facts: &mut Facts,
         own: &OwnIdentity,
         step: &Step,
-        prepared: &RefCell<Option<Prepared<'a>>>,
     ) -> Result<(Verdict, Option<String>), HandlerError> {
         if let Err(refusal) = admit(denial, own) {
             return Ok((Verdict::Refused(refusal), None));
@@ -367,12 +357,7 @@ impl Remediator {
         Ok(match decision {
             Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
             Decision::Grant(grant) => {
-                let told = Subject { facts, denial: Some(denial), rule: Some(grant.rule()) };
-                let on_watch = |granted: &Granted| {
-                    let granted = self.repeats().with_taken_away(&grant, granted.clone());
-                    prepared.replace(Some(self.prepare(told, Verdict::Grant(granted))));
-                };
-                let verdict = self.grant(&grant, facts, step, &on_watch).await?;
+                let verdict = self.grant(&grant, facts, step).await?;
                 (verdict, Some(grant.rule().to_owned()))
             }
             // It was asked, and knows nobody.
@@ -417,20 +402,13 @@ impl Remediator {
         Some((verdict, Some(grant.rule().to_owned())))
     }
 
-    async fn grant(
-        &self,
-        grant: &Grant,
-        facts: &Facts,
-        step: &Step,
-        on_watch: &dyn Fn(&Granted),
-    ) -> Result<Verdict, HandlerError> {
+    async fn grant(&self, grant: &Grant, facts: &Facts, step: &Step) -> Result<Verdict, HandlerError> {
         if let Some(verdict) = self.recent(grant, facts, |covered| found(covered, facts)) {
             return Ok(verdict);
         }
         step.replace(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
         let on_write = |added: &[String]| self.repeats().remember_write(grant, added, SystemTime::now());
-        let progress = Progress { on_write: &on_write, on_watch };
-        let granted = grant::apply(&self.clients, grant, self.config.mode, progress).await;
+        let granted = grant::apply(&self.clients, grant, self.config.mode, &on_write).await;
         let mut repeats = self.repeats();
         if let Err(GrantError::Iam(IamError::AccessDenied { .. })) | Ok(Granted::Refused(_)) = granted {
             repeats.forget_write(grant);
@@ -464,39 +442,15 @@ impl Remediator {
         repeats.is_quiet(&outcome, &verdict, now).then_some(verdict)
     }
 
-    /// The notice of what will have become of it, while there is time.
-    fn prepare(&self, told: Subject<'_>, verdict: Verdict) -> Prepared<'_> {
-        let outcome = Outcome::new(told.facts, &verdict, told.rule);
-        let left_out = self.repeats().left_out(&outcome, &verdict, SystemTime::now()).unwrap_or(0);
-        let notice = Notice::new(&outcome, told.facts, told.denial, &verdict, left_out);
-        let Clients { sns, https, .. } = &self.clients;
-        let notice = notice.hold(https.as_ref(), sns, &self.config.topic.arn);
-        Prepared { verdict, left_out, notice }
-    }
-
-    async fn tell(
-        &self,
-        told: Subject<'_>,
-        verdict: &Verdict,
-        prepared: Option<Prepared<'_>>,
-        step: &Step,
-    ) -> Result<Outcome, HandlerError> {
+    async fn tell(&self, told: Subject<'_>, verdict: &Verdict, step: &Step) -> Result<Outcome, HandlerError> {
         let mut outcome = Outcome::new(told.facts, verdict, told.rule);
         let counted = self.repeats().left_out(&outcome, verdict, SystemTime::now());
         match counted {
             Err(Repeat) => outcome.notice = NoticeState::Suppressed,
             Ok(left_out) => {
                 step.replace("publishing the notice".to_owned());
-                let prepared = prepared
-                    .filter(|prepared| (&prepared.verdict, prepared.left_out) == (verdict, left_out))
-                    .and_then(|prepared| prepared.notice.in_time());
-                match prepared {
-                    Some(notice) => notice.send().await?,
-                    None => {
-                        let notice = Notice::new(&outcome, told.facts, told.denial, verdict, left_out);
-                        notice.publish(&self.clients.sns, &self.config.topic.arn).await?;
-                    }
-                }
+                let notice = Notice::new(&outcome, told.facts, told.denial, verdict, left_out);
+                notice.publish(&self.clients.sns, &self.config.topic.arn).await?;
                 self.repeats().remember_told(&outcome, verdict, SystemTime::now());
             }
         }

@@ -3,7 +3,6 @@
 //! It is the glue between the SDK and hyper. The SDK's own does the same with a proxy, HTTP/2 and more pools on top, none of
 //! which is used here: it made a fifth of the deployed binary, and had no way to connect before the first call.
 
-use crate::roots;
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -23,6 +22,7 @@ use hyper_util::client::legacy::connect::{
     CaptureConnection, HttpConnector as Tcp, HttpInfo, capture_connection,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::RootCertStore;
 use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -31,7 +31,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower_service::Service;
@@ -63,30 +62,6 @@ pub(crate) enum Connect {
     Anew,
 }
 
-/// In a request's extensions: holds it back, before it takes a connection, until the gate is opened for good.
-#[derive(Debug, Clone)]
-pub(crate) struct Gate(Arc<Semaphore>);
-
-impl Gate {
-    pub(crate) fn shut() -> Self {
-        Self(Arc::new(Semaphore::new(0)))
-    }
-
-    pub(crate) fn open(&self) {
-        self.0.close();
-    }
-
-    /// Puts it into a request.
-    pub(crate) fn hold(self) -> impl Fn(&mut HttpRequest) {
-        move |request| request.add_extension(self.clone())
-    }
-
-    async fn opened(&self) {
-        // There is nothing to acquire: it ends when the semaphore is closed.
-        drop(self.0.acquire().await);
-    }
-}
-
 /// One pool of connections.
 #[derive(Debug, Clone)]
 pub struct Https {
@@ -100,7 +75,7 @@ impl Https {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots::load())
+            .with_root_certificates(certificate_authorities())
             .with_no_client_auth();
         let mut tcp = Tcp::new();
         tcp.enforce_http(false);
@@ -141,6 +116,17 @@ impl Https {
     pub(crate) fn connect_only(&self) -> impl Intercept + use<> {
         ConnectOnly(self.dial.clone())
     }
+}
+
+/// Reads the certificate authorities of the machine, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, as for OpenSSL.
+fn certificate_authorities() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (valid, invalid) = roots.add_parsable_certificates(found.certs);
+    if valid == 0 {
+        tracing::warn!(invalid, errors = ?found.errors, "there is no certificate authority to trust");
+    }
+    roots
 }
 
 /// Keeps up to so many connections to each origin that wait for another request.
@@ -192,16 +178,12 @@ impl HttpConnector for Connector {
             Some(Connect::Anew) => pool(&self.0.dial, 0),
             None => self.0.client.clone(),
         };
-        let gate: Option<Gate> = request.extensions().get().cloned();
         let connection = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(&connection));
         }
         let answer = client.request(request);
         HttpConnectorFuture::new(async move {
-            if let Some(gate) = gate {
-                gate.opened().await;
-            }
             // Whatever came between may pass: a connection that was refused, cut or given up, TLS that failed.
             let response = answer.await.map_err(|error| ConnectorError::io(error.into()))?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))

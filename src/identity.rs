@@ -6,7 +6,6 @@
 use crate::caller::Caller;
 use crate::denial::Denial;
 use crate::iam_error::{Failure, IamError, RawError};
-use crate::on_heap::on_heap;
 use crate::principal::{Principal, PrincipalKind};
 use aws_sdk_iam::Client;
 
@@ -16,7 +15,7 @@ use aws_sdk_iam::Client;
 pub async fn ask(iam: &Client, denial: &Denial) -> Result<Option<Principal>, Failure> {
     let (call, arn, shown) = match denial.caller() {
         Caller::Principal(user) if user.kind() == PrincipalKind::User => {
-            let answer = on_heap(|| iam.get_user().user_name(user.name()).send()).await;
+            let answer = iam.get_user().user_name(user.name()).send().await;
             let arn = answer.map(|answer| answer.user.map(|user| user.arn));
             ("GetUser", arn.map_err(|error| RawError::new("GetUser", &error)), user.to_string())
         }
@@ -36,6 +35,6 @@ pub async fn ask(iam: &Client, denial: &Denial) -> Result<Option<Principal>, Fai
 }
 
 async fn role_arn(iam: &Client, name: &str) -> Result<Option<String>, RawError> {
-    let answer = on_heap(|| iam.get_role().role_name(name).send()).await;
+    let answer = iam.get_role().role_name(name).send().await;
     answer.map(|answer| answer.role.map(|role| role.arn)).map_err(|error| RawError::new("GetRole", &error))
 }

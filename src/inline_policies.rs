@@ -3,10 +3,8 @@
 //! It is the wire and nothing more: what a document says is [`policy`]'s, when to write is
 //! [`grant`](crate::grant)'s.
 
-use crate::held::Held;
-use crate::https::{Connect, Gate, Https};
+use crate::https::Connect;
 use crate::iam_error::{Failure, IamError, RawError};
-use crate::on_heap::on_heap;
 use crate::policy::{self, POLICY_NAME};
 use crate::principal::{Principal, PrincipalKind};
 use crate::refusal::{Reason, Refusal};
@@ -49,7 +47,7 @@ impl<'a> InlinePolicies<'a> {
         let call = self.iam.get_user_policy().user_name("-").policy_name("-").customize();
         let call = call.mutate_request(|request| request.add_extension(Connect::Ahead));
         // Whatever fails will fail again, and be told, in the put.
-        drop(on_heap(|| call.send()).await);
+        drop(call.send().await);
         Self { is_over_new_connection: true, ..self }
     }
 
@@ -61,16 +59,7 @@ impl<'a> InlinePolicies<'a> {
     ///
     /// Needs `iam:GetUserPolicy` and `iam:ListUserPolicies`, or their twins for roles.
     pub async fn get(self) -> Result<Option<String>, Failure> {
-        self.get_behind(None).await
-    }
-
-    /// The same, made ready: it is read when it is sent.
-    pub(crate) fn hold_get(self, https: Option<&Https>) -> Held<'a, Result<Option<String>, Failure>> {
-        Held::new(https, |gate| self.get_behind(gate))
-    }
-
-    async fn get_behind(self, gate: Option<Gate>) -> Result<Option<String>, Failure> {
-        let error = match self.get_named(POLICY_NAME, gate).await {
+        let error = match self.get_named(POLICY_NAME).await {
             Ok(text) => {
                 let not_utf_8 =
                     || Refusal::new(Reason::UnreadablePolicy, format!("{POLICY_NAME} is not UTF-8"));
@@ -106,10 +95,7 @@ impl<'a> InlinePolicies<'a> {
                 if self.is_over_new_connection {
                     call = call.mutate_request(connect);
                 }
-                on_heap(|| call.send())
-                    .await
-                    .map(drop)
-                    .map_err(|error| RawError::new("PutUserPolicy", &error))
+                call.send().await.map(drop).map_err(|error| RawError::new("PutUserPolicy", &error))
             }
             PrincipalKind::Role => {
                 let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY_NAME);
@@ -117,10 +103,7 @@ impl<'a> InlinePolicies<'a> {
                 if self.is_over_new_connection {
                     call = call.mutate_request(connect);
                 }
-                on_heap(|| call.send())
-                    .await
-                    .map(drop)
-                    .map_err(|error| RawError::new("PutRolePolicy", &error))
+                call.send().await.map(drop).map_err(|error| RawError::new("PutRolePolicy", &error))
             }
         };
         answer.map_err(|error| error.into_failure(self.principal.as_str()))
@@ -134,7 +117,7 @@ impl<'a> InlinePolicies<'a> {
         for name in self.names().await.ok()? {
             used += match ours.filter(|_| name == POLICY_NAME) {
                 Some(document) => policy::counted_size(document),
-                None => policy::counted_size(&decode(self.get_named(&name, None).await.ok()?)?),
+                None => policy::counted_size(&decode(self.get_named(&name).await.ok()?)?),
             };
         }
         Some(Usage { used, quota })
@@ -145,38 +128,28 @@ impl<'a> InlinePolicies<'a> {
         match self.principal.kind() {
             PrincipalKind::User => {
                 let pages = self.iam.list_user_policies().user_name(name).into_paginator().items();
-                let names = on_heap(|| pages.send().collect::<Result<_, _>>()).await;
+                let names = pages.send().collect::<Result<_, _>>().await;
                 names.map_err(|error| RawError::new("ListUserPolicies", &error))
             }
             PrincipalKind::Role => {
                 let pages = self.iam.list_role_policies().role_name(name).into_paginator().items();
-                let names = on_heap(|| pages.send().collect::<Result<_, _>>()).await;
+                let names = pages.send().collect::<Result<_, _>>().await;
                 names.map_err(|error| RawError::new("ListRolePolicies", &error))
             }
         }
     }
 
-    async fn get_named(self, policy_name: &str, gate: Option<Gate>) -> Result<String, RawError> {
+    async fn get_named(self, policy_name: &str) -> Result<String, RawError> {
         let name = self.principal.name();
         let text = match self.principal.kind() {
             PrincipalKind::User => {
                 let call = self.iam.get_user_policy().user_name(name).policy_name(policy_name);
-                let mut call = call.customize();
-                if let Some(gate) = gate {
-                    call = call.mutate_request(gate.hold());
-                }
-                let answer =
-                    on_heap(|| call.send()).await.map_err(|error| RawError::new("GetUserPolicy", &error))?;
+                let answer = call.send().await.map_err(|error| RawError::new("GetUserPolicy", &error))?;
                 answer.policy_document
             }
             PrincipalKind::Role => {
                 let call = self.iam.get_role_policy().role_name(name).policy_name(policy_name);
-                let mut call = call.customize();
-                if let Some(gate) = gate {
-                    call = call.mutate_request(gate.hold());
-                }
-                let answer =
-                    on_heap(|| call.send()).await.map_err(|error| RawError::new("GetRolePolicy", &error))?;
+                let answer = call.send().await.map_err(|error| RawError::new("GetRolePolicy", &error))?;
                 answer.policy_document
             }
         };

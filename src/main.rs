@@ -3,27 +3,25 @@
 use lambda_invoke_remediator::log::{self, Handling};
 use lambda_invoke_remediator::{clients::Clients, config::Config, event::Payload, handler::HandlerError};
 use lambda_invoke_remediator::{handler::Remediator, outcome::Outcome};
-use lambda_invoke_remediator::{https::Https, init_error, on_heap::on_heap, reply::Reply, subscriber};
+use lambda_invoke_remediator::{https::Https, init_error, reply::Reply, subscriber};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-// Nothing calls it by this name: it is linked in the place of libm's.
-use static_pow as _;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     subscriber::init(variable);
-    let remediator = match on_heap(start).await {
+    let remediator = match start().await {
         Ok(started) => started,
         Err(error) => {
             // First, since it may take a while to tell it to somebody else.
             let failure = fail(error.as_ref());
             let (code, text) = (log::failure_code(error.as_ref()), error.to_string());
-            on_heap(|| init_error::post(code, &text, variable)).await;
+            init_error::post(code, &text, variable).await;
             return failure;
         }
     };
-    match on_heap(|| run(remediator)).await {
+    match run(remediator).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error.as_ref()),
     }
@@ -53,7 +51,7 @@ async fn start() -> Result<Remediator, Error> {
 
 async fn run(remediator: Remediator) -> Result<(), Error> {
     let remediator = &remediator;
-    lambda_runtime::run(service_fn(|event| on_heap(|| handle(remediator, event)))).await
+    lambda_runtime::run(service_fn(|event| handle(remediator, event))).await
 }
 
 async fn handle(remediator: &Remediator, event: LambdaEvent<Payload>) -> Result<Reply, HandlerError> {

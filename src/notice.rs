@@ -5,11 +5,8 @@
 //! [`Facts`], whose texts are on one line each, through JSON's own escapes, or through [`markdown`](crate::markdown).
 
 use crate::denial::{Denial, Facts};
-use crate::held::Held;
-use crate::https::{Gate, Https};
 use crate::notice_chat::ChatNotice;
 use crate::notice_text;
-use crate::on_heap::on_heap;
 use crate::outcome::{Outcome, Verdict, name, what, who};
 use crate::sdk_error::explain;
 use crate::text::one_line;
@@ -131,25 +128,6 @@ impl Notice {
 
     /// Publishes it. Needs `sns:Publish` on the topic.
     pub async fn publish(self, sns: &Client, topic_arn: &str) -> Result<(), NoticeError> {
-        self.publish_behind(None, sns, topic_arn).await
-    }
-
-    /// The same, made ready: it is published when it is sent.
-    pub(crate) fn hold<'a>(
-        self,
-        https: Option<&Https>,
-        sns: &'a Client,
-        topic_arn: &'a str,
-    ) -> Held<'a, Result<(), NoticeError>> {
-        Held::new(https, |gate| self.publish_behind(gate, sns, topic_arn))
-    }
-
-    async fn publish_behind(
-        self,
-        gate: Option<Gate>,
-        sns: &Client,
-        topic_arn: &str,
-    ) -> Result<(), NoticeError> {
         let failed = |context: String| NoticeError { topic: topic_arn.to_owned(), context };
         // The message is large, and the SDK wants one of its own. The bodies are in it.
         let Self { subject, message, attributes, text, json, chat } = self;
@@ -160,11 +138,7 @@ impl Notice {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             call = call.message_attributes(key, attribute.map_err(|error| failed(error.to_string()))?);
         }
-        let mut call = call.customize();
-        if let Some(gate) = gate {
-            call = call.mutate_request(gate.hold());
-        }
-        on_heap(|| call.send()).await.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
+        call.send().await.map(drop).map_err(|error| failed(explain("sns:Publish", &error)))
     }
 }
 

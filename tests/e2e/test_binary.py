@@ -39,16 +39,6 @@ def principal_of(reply):
     return f"{kind}/{name}"
 
 
-def test_no_library_is_loaded_but_those_of_every_program(function):
-    """Each costs memory, and time of every cold start."""
-    assert not function.invoke({}).is_error
-    maps = Path(f"/proc/{function.process.pid}/maps").read_text().splitlines()
-    names = {Path(line.split()[-1]).name for line in maps if ".so" in line}
-    loaded = {name.split(".so")[0].partition("-")[0] for name in names}
-    # Before glibc 2.34 these were files of their own.
-    assert loaded - {"libdl", "libpthread", "librt"} == {"ld", "libc", "libgcc_s"}
-
-
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 def test_every_event(path, function, account, calls):
     reply = function.invoke(path.read_bytes())
