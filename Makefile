@@ -61,6 +61,7 @@ preview: $(READY) ## Show one notice of each kind as its readers see it: on the 
 	$(VENV)/bin/python -m local.preview
 
 test: $(READY) $(RIE)/.ready ## Run all tests: of the library, of the real binary over the wire, of the template
+	cargo test --locked --quiet --package remediator-core
 	cargo test --locked --quiet
 	cargo build --locked --quiet
 	cargo test --locked --quiet --package remediator
@@ -71,10 +72,11 @@ test: $(READY) $(RIE)/.ready ## Run all tests: of the library, of the real binar
 check: $(READY) lint-template ## Check format, lints, documentation and template
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo clippy --locked --quiet --all-targets --package remediator-core -- --deny warnings
 	cargo clippy --locked --quiet --all-targets -- --deny warnings
 	cargo clippy --locked --quiet --all-targets --package remediator -- --deny warnings
 	cargo clippy --locked --quiet --all-targets --package bench-driver --package decision-core-bench --package floor -- --deny warnings
-	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps --package remediator-core --package lambda-invoke-remediator
 
 # checkov leaves out what the defaults do not create. So it looks at the template with all three of that switched on as
 # well, and has to have looked at it: the trail and its bucket, and the permissions of the two other ways in.
@@ -201,7 +203,8 @@ diagram: $(READY) ## Draw docs/architecture.svg anew from docs/architecture.dot
 	$(VENV)/bin/python -m docs.draw
 
 expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it
-	UPDATE_EXPECTED=1 UPDATE_SCHEMAS=1 cargo test --locked --quiet
+	UPDATE_SCHEMAS=1 cargo test --locked --quiet --package remediator-core schema
+	UPDATE_EXPECTED=1 cargo test --locked --quiet
 
 clean: ## Remove all that was built or set up
 	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) $(BENCH_VENV) .pytest_cache .aws-sam

@@ -2,9 +2,9 @@
 //!
 //! A list that cannot be read is no list: nothing is decided on one of unknown age.
 
-use crate::allowlist::{Allowlist, AllowlistError};
+use crate::aws::error::explain;
 use crate::config::{AllowlistLocation, SsmParameter};
-use crate::sdk_error::explain;
+use remediator_core::allowlist::{Allowlist, AllowlistError};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -3,9 +3,9 @@
 //! A bad value stops the cold start with a message that names the variable, to the log and to whoever invokes the function.
 //! Nothing is guessed in its place.
 
-use crate::allowlist::Allowlist;
-use crate::arn::Arn;
-use crate::principal::{Principal, PrincipalKind};
+use remediator_core::allowlist::Allowlist;
+use remediator_core::arn::Arn;
+use remediator_core::arn::principal::{Principal, PrincipalKind};
 use std::time::Duration;
 
 /// An hour: long enough for a storm, short enough to hear of a denial again on the same day.

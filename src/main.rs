@@ -1,10 +1,15 @@
 //! The Lambda function: reads its configuration, builds its clients and hands every event to the handler.
 
-use lambda_invoke_remediator::log::{self, Handling};
-use lambda_invoke_remediator::{clients::Clients, config::Config, event::Payload, handler::HandlerError};
-use lambda_invoke_remediator::{handler::Remediator, outcome::Outcome};
-use lambda_invoke_remediator::{https::Https, init_error, reply::Reply, subscriber};
+use lambda_invoke_remediator::aws::clients::Clients;
+use lambda_invoke_remediator::aws::https::Https;
+use lambda_invoke_remediator::config::Config;
+use lambda_invoke_remediator::handler::{HandlerError, Remediator};
+use lambda_invoke_remediator::reply::Reply;
+use lambda_invoke_remediator::telemetry::log::{self, Handling};
+use lambda_invoke_remediator::telemetry::{init_error, subscriber};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use remediator_core::incoming::event::Payload;
+use remediator_core::outcome::Outcome;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 

@@ -1,6 +1,6 @@
 //! What an invocation is answered with: the outcome of its event, or one for each line of a log.
 
-use crate::outcome::{Outcome, OutcomeKind};
+use remediator_core::outcome::{Outcome, OutcomeKind};
 use serde::Serialize;
 
 /// How long a list of outcomes may be, as JSON. Lambda takes answers of up to 6 MB, and what is longer would be an error,
@@ -47,9 +47,9 @@ fn fitting(outcomes: &[Outcome]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::denial::Facts;
-    use crate::outcome::Verdict;
-    use crate::refusal::{Reason, Refusal};
+    use remediator_core::incoming::denial::Facts;
+    use remediator_core::outcome::Verdict;
+    use remediator_core::reason::{Reason, Refusal};
 
     #[test]
     fn a_reply_is_never_longer_than_lambda_takes() {

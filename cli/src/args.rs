@@ -2,8 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use lambda_invoke_remediator::arn::{FunctionArn, is_account};
-use lambda_invoke_remediator::principal::Principal;
+use remediator_core::arn::principal::Principal;
+use remediator_core::arn::{FunctionArn, is_account};
 use std::path::PathBuf;
 
 /// Checks allowlists, explains and plans grants, takes them back, and tries the whole way in a real account.

@@ -6,7 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use lambda_invoke_remediator::iam_error::{Failure, IamError};
+use lambda_invoke_remediator::iam::error::{Failure, IamError};
 use std::error::Error;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::warnings::{Warning, warnings};
 use crate::{NO, span};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use lambda_invoke_remediator::allowlist::{Allowlist, AllowlistError, RuleAction};
+use remediator_core::allowlist::{Allowlist, AllowlistError, RuleAction};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::Read;

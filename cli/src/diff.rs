@@ -2,7 +2,7 @@
 
 use crate::output::Harmless;
 use anstyle::{AnsiColor, Color, Reset, Style};
-use lambda_invoke_remediator::policy::POLICY_NAME;
+use remediator_core::policy::POLICY_NAME;
 use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 

@@ -8,8 +8,8 @@ use crate::problem::Problem;
 use crate::verdict::{Case, own_identity};
 use comfy_table::{ContentArrangement, Table, presets};
 use console::Term;
-use lambda_invoke_remediator::allowlist::Allowlist;
-use lambda_invoke_remediator::text::one_line;
+use remediator_core::allowlist::Allowlist;
+use remediator_core::text::one_line;
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::Path;
@@ -67,7 +67,7 @@ pub(crate) fn width() -> u16 {
 
 /// `refused (not_allowlisted)`.
 pub(crate) fn outcome(case: &Case) -> String {
-    use lambda_invoke_remediator::outcome::name;
+    use remediator_core::outcome::name;
     let outcome = case.outcome();
     match outcome.reason {
         Some(reason) => format!("{} ({})", name(outcome.outcome), name(reason)),

@@ -5,8 +5,8 @@
 
 use crate::problem::Problem;
 use aws_config::SdkConfig;
-use lambda_invoke_remediator::log::CANNOT_START;
-use lambda_invoke_remediator::principal::Principal;
+use lambda_invoke_remediator::telemetry::log::CANNOT_START;
+use remediator_core::arn::principal::Principal;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -3,10 +3,10 @@
 //! The function reads such a text itself, and asks IAM who the caller is. Nobody is asked here: a user is taken to be whom the
 //! text names, and of a role, whose path a session's ARN does not hold, the one that is named on the command line.
 
-use lambda_invoke_remediator::caller::Caller;
-use lambda_invoke_remediator::denial::Denial;
-use lambda_invoke_remediator::principal::{Principal, RoleSession, SessionRole};
-use lambda_invoke_remediator::refusal::Refusal;
+use remediator_core::arn::principal::{Principal, RoleSession, SessionRole};
+use remediator_core::incoming::caller::Caller;
+use remediator_core::incoming::denial::Denial;
+use remediator_core::reason::Refusal;
 
 const NOTE: &str = "the text of an error: the function asks IAM who the caller is, which is not done here";
 const NOTE_ON_PATH: &str = "the text of an error: it does not hold the role's path, so the role is taken to have none; the \

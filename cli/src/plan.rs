@@ -9,14 +9,15 @@ use crate::output::{Harmless, out};
 use crate::problem::Problem;
 use crate::verdict::Case;
 use crate::{aws, check};
-use lambda_invoke_remediator::decision::Grant;
-use lambda_invoke_remediator::grant::Granted;
-use lambda_invoke_remediator::iam_error::Failure;
-use lambda_invoke_remediator::inline_policies::{InlinePolicies, quota};
-use lambda_invoke_remediator::lease::Expiry;
-use lambda_invoke_remediator::policy::{self, Merge, POLICY_NAME};
-use lambda_invoke_remediator::principal::Principal;
-use lambda_invoke_remediator::refusal::{Reason, Refusal};
+use lambda_invoke_remediator::iam::error::Failure;
+use lambda_invoke_remediator::iam::inline_policies::InlinePolicies;
+use remediator_core::arn::principal::Principal;
+use remediator_core::decision::Grant;
+use remediator_core::outcome::Verdict;
+use remediator_core::policy::lease::Expiry;
+use remediator_core::policy::quota::{counted_size, quota};
+use remediator_core::policy::{self, Merge, POLICY_NAME};
+use remediator_core::reason::{Reason, Refusal};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -64,8 +65,10 @@ pub(crate) async fn run(plan: &Plan) -> Result<ExitCode, Problem> {
             });
             match planned {
                 Ok(Planned::Change(planned)) => change = Some((grant, planned)),
-                Ok(Planned::Covered(expires)) => case.settle(Granted::Already { is_listed: false, expires }),
-                Err(refusal) => case.settle(Granted::Refused(refusal)),
+                Ok(Planned::Covered(expires)) => {
+                    case.settle(Verdict::AlreadyGranted { is_listed: false, expires })
+                }
+                Err(refusal) => case.settle(Verdict::Refused(refusal)),
             }
         }
         if plan.events.json {
@@ -88,7 +91,7 @@ fn no_such() -> Refusal {
     Refusal::new(Reason::NoSuchPrincipal, "nothing is known of it")
 }
 
-fn show(case: &Case, list: &lambda_invoke_remediator::allowlist::Allowlist, change: Option<(Grant, Change)>) {
+fn show(case: &Case, list: &remediator_core::allowlist::Allowlist, change: Option<(Grant, Change)>) {
     out!("{}: {}", Harmless(case.name()), explain::outcome(case));
     for line in explain::why(case, list).lines() {
         out!("  {line}");
@@ -126,7 +129,7 @@ impl Policies {
             Merge::Write { document, .. } => document,
         };
         let quota = quota(grant.principal().kind());
-        let size = |document: &str| self.others + policy::counted_size(document);
+        let size = |document: &str| self.others + counted_size(document);
         if size(&document) > quota {
             document = policy::fold(&document);
         }
@@ -167,7 +170,7 @@ impl Source {
             Err(Failure::Refused(refusal)) => return Ok(Err(refusal)),
             Err(failure) => return Err(aws::problem_of(failure)),
         };
-        let own = document.as_deref().map_or(0, policy::counted_size);
+        let own = document.as_deref().map_or(0, counted_size);
         let used = policies.usage(document.as_deref()).await.map_or(own, |usage| usage.used);
         Ok(Ok(Policies { document, others: used.saturating_sub(own) }))
     }

@@ -1,8 +1,8 @@
 //! What ends a command before it can answer: the exit code 2. Each says what the operator can do next.
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
-use lambda_invoke_remediator::allowlist::AllowlistError;
-use lambda_invoke_remediator::sdk_error::explain;
+use lambda_invoke_remediator::aws::error::explain;
+use remediator_core::allowlist::AllowlistError;
 use std::error::Error;
 use std::fmt;
 use std::path::Path;

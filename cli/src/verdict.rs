@@ -4,18 +4,17 @@ use crate::args::Events;
 use crate::events::Event;
 use crate::pasted;
 use crate::problem::Problem;
-use lambda_invoke_remediator::allowlist::Allowlist;
-use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::caller::Caller;
-use lambda_invoke_remediator::decision::{self, Decision, Grant, OwnIdentity};
-use lambda_invoke_remediator::denial::{self, Denial, Facts, Reading};
-use lambda_invoke_remediator::event::Payload;
-use lambda_invoke_remediator::grant::Granted;
-use lambda_invoke_remediator::lease::Expiry;
-use lambda_invoke_remediator::log_batch::LogBatch;
-use lambda_invoke_remediator::outcome::{Outcome, Verdict};
-use lambda_invoke_remediator::principal::{Principal, PrincipalKind};
-use lambda_invoke_remediator::refusal::{Reason, Refusal};
+use remediator_core::allowlist::Allowlist;
+use remediator_core::arn::FunctionArn;
+use remediator_core::arn::principal::{Principal, PrincipalKind};
+use remediator_core::decision::{self, Decision, Grant, OwnIdentity};
+use remediator_core::incoming::caller::Caller;
+use remediator_core::incoming::denial::{self, Denial, Facts, Reading};
+use remediator_core::incoming::event::Payload;
+use remediator_core::incoming::log_batch::LogBatch;
+use remediator_core::outcome::{Outcome, Verdict};
+use remediator_core::policy::lease::Expiry;
+use remediator_core::reason::{Reason, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -115,8 +114,8 @@ impl Case {
                 let unknown = (is_role && own.role.is_none()).then(|| OWN_ROLE.to_owned());
                 let notes: Vec<String> = [note, unknown].into_iter().flatten().collect();
                 let note = (!notes.is_empty()).then(|| notes.join("; "));
-                let granted = Granted::WouldWrite { expires: grant.expiry() };
-                case(facts, note, Verdict::Grant(granted), Some(denial), Some(rule), Some(grant))
+                let verdict = Verdict::WouldGrant { expires: grant.expiry() };
+                case(facts, note, verdict, Some(denial), Some(rule), Some(grant))
             }
         }
     }
@@ -127,8 +126,8 @@ impl Case {
     }
 
     /// The same event, when the policy has said what becomes of the grant.
-    pub(crate) fn settle(&mut self, granted: Granted) {
-        self.verdict = Verdict::Grant(granted);
+    pub(crate) fn settle(&mut self, verdict: Verdict) {
+        self.verdict = verdict;
     }
 
     /// Where the event comes from.

@@ -3,8 +3,8 @@
 //!
 //! A warning is advice. It changes nothing in what is granted, and a list without warnings may still be too wide.
 
-use lambda_invoke_remediator::allowlist::{Allowlist, Rule, RuleAction};
-use lambda_invoke_remediator::pattern::{has_wildcard, matches};
+use remediator_core::allowlist::{Allowlist, Rule, RuleAction};
+use remediator_core::arn::pattern::{has_wildcard, matches};
 use std::collections::BTreeSet;
 
 /// What an SSM parameter of the standard tier holds, in bytes, and a Lambda function's environment as a whole.

@@ -2,11 +2,11 @@
 #![no_main]
 
 use invariants::{arn_like, first_rule, is_one_line, texts};
-use lambda_invoke_remediator::allowlist::{Allowlist, RuleAction};
-use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::principal::{Principal, PrincipalKind, SessionRole};
-use lambda_invoke_remediator::source::Source;
 use libfuzzer_sys::fuzz_target;
+use remediator_core::allowlist::{Allowlist, RuleAction};
+use remediator_core::arn::FunctionArn;
+use remediator_core::arn::principal::{Principal, PrincipalKind, SessionRole};
+use remediator_core::incoming::source::Source;
 use serde_json::Value;
 use std::collections::HashSet;
 

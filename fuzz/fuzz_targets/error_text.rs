@@ -3,16 +3,16 @@
 #![no_main]
 
 use invariants::{OWN_ACCOUNT, is_one_line};
-use lambda_invoke_remediator::allowlist::Allowlist;
-use lambda_invoke_remediator::caller::Caller;
-use lambda_invoke_remediator::decision::{self, Decision, OwnIdentity};
-use lambda_invoke_remediator::denial::{Denial, Reading, read_text};
-use lambda_invoke_remediator::error_text::ErrorText;
-use lambda_invoke_remediator::escapes;
-use lambda_invoke_remediator::principal::{Principal, RoleSession};
-use lambda_invoke_remediator::sentences;
-use lambda_invoke_remediator::source::Source;
 use libfuzzer_sys::fuzz_target;
+use remediator_core::allowlist::Allowlist;
+use remediator_core::arn::principal::{Principal, RoleSession};
+use remediator_core::decision::{self, Decision, OwnIdentity};
+use remediator_core::incoming::caller::Caller;
+use remediator_core::incoming::denial::{Denial, Reading, read_text};
+use remediator_core::incoming::error_text::ErrorText;
+use remediator_core::incoming::error_text::escapes;
+use remediator_core::incoming::error_text::sentences;
+use remediator_core::incoming::source::Source;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 

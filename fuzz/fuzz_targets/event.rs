@@ -2,13 +2,13 @@
 #![no_main]
 
 use invariants::{OWN_ACCOUNT, bare, first_rule, has_live_text, is_one_line, may_be_curable, rename};
-use lambda_invoke_remediator::allowlist::Allowlist;
-use lambda_invoke_remediator::decision::{Decision, Grant, OwnIdentity, admit};
-use lambda_invoke_remediator::denial::{Denial, Facts, Reading, read};
-use lambda_invoke_remediator::event::Payload;
-use lambda_invoke_remediator::principal::Principal;
-use lambda_invoke_remediator::refusal::{Reason, Refusal};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
+use remediator_core::allowlist::Allowlist;
+use remediator_core::arn::principal::Principal;
+use remediator_core::decision::{Decision, Grant, OwnIdentity, admit};
+use remediator_core::incoming::denial::{Denial, Facts, Reading, read};
+use remediator_core::incoming::event::Payload;
+use remediator_core::reason::{Reason, Refusal};
 use serde_json::Value;
 use std::sync::LazyLock;
 use std::time::SystemTime;

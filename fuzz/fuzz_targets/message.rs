@@ -3,8 +3,8 @@
 #![no_main]
 
 use invariants::may_be_curable;
-use lambda_invoke_remediator::message::{Cause, Message, Resource, parse};
 use libfuzzer_sys::fuzz_target;
+use remediator_core::incoming::message::{Cause, Message, Resource, parse};
 
 const SENTENCE: &str = "is not authorized to perform: ";
 /// CloudTrail cuts messages here.

@@ -3,10 +3,10 @@
 
 use invariants::document::{Document, Statement};
 use invariants::is_one_line;
-use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::lease::Expiry;
-use lambda_invoke_remediator::policy::{Merge, Removal, fold, merge, take_out};
 use libfuzzer_sys::fuzz_target;
+use remediator_core::arn::FunctionArn;
+use remediator_core::policy::lease::Expiry;
+use remediator_core::policy::{Merge, Removal, fold, merge, take_out};
 use std::time::{Duration, SystemTime};
 
 const NAMES: [&str; 3] = ["clip", "clip-other", "c"];

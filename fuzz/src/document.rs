@@ -1,7 +1,7 @@
 //! A stored policy read a second time: every part with its own text, and what it allows asked call by call.
 
 use crate::{texts, wildcard_matches};
-use lambda_invoke_remediator::arn::FunctionArn;
+use remediator_core::arn::FunctionArn;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;

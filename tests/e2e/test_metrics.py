@@ -229,7 +229,7 @@ def test_the_dashboard_shows_metrics_that_are_made(template, widgets):
                 shown[name] = keys
     assert shown == made
     stacked = [metric[3] for metric in widgets["Outcomes"][1]["metrics"]]
-    kinds = re.search(r"pub enum OutcomeKind \{(.*?)\n\}", (ROOT / "src/outcome.rs").read_text(), re.S)[1]
+    kinds = re.search(r"pub enum OutcomeKind \{(.*?)\n\}", (ROOT / "core/src/outcome/mod.rs").read_text(), re.S)[1]
     names = re.findall(r"^    (\w+),$", kinds, re.M)
     assert stacked == [re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in names]
 

@@ -48,7 +48,7 @@ def test_each_reason_has_a_line():
 def test_each_way_has_a_line(template):
     text = section("More ways in")
     told = re.findall(r"^\| `([a-z]+)` \| [^|]*\| [^|]*\| [^|]*\| (admits it|does not) \|$", text, re.M)
-    source = (ROOT / "src/source.rs").read_text()
+    source = (ROOT / "core/src/incoming/source.rs").read_text()
     assert sorted(name for name, _ in told) == sorted(re.findall(r'Self::\w+ => "([a-z]+)"', source))
     default = re.search(r"fn default\(\) -> Self \{\s*Self\((.*?)\)\n", source)[1]
     assert {name for name, default in told if default == "admits it"} == {

@@ -6,7 +6,7 @@ import pytest
 
 from local.aws import ROOT
 
-REFERENCES = sorted(set(re.findall(r"`((?:src|tests|events)/[^`]+)`", (ROOT / "SECURITY.md").read_text())))
+REFERENCES = sorted(set(re.findall(r"`((?:core|src|tests|events)/[^`]+)`", (ROOT / "SECURITY.md").read_text())))
 
 
 @pytest.mark.parametrize("reference", REFERENCES)

@@ -1,8 +1,8 @@
 //! Texts that lead a reader astray: each kind was once granted what it does not say, passed over in silence, or told untruly.
 
 use crate::fake_aws::{FakeAws, invoke, invoke_each};
-use lambda_invoke_remediator::denial::{self, Reading};
-use lambda_invoke_remediator::event::Payload;
+use remediator_core::incoming::denial::{self, Reading};
+use remediator_core::incoming::event::Payload;
 use serde_json::{Value, json};
 
 const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";

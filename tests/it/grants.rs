@@ -2,12 +2,12 @@
 
 use crate::fake_aws::{ALLOWLIST, Call, FakeAws, OWN_FUNCTION, TOPIC, invoke, invoke_as};
 use lambda_invoke_remediator::allowlist_source::{AllowlistSource, MAX_AGE};
-use lambda_invoke_remediator::clients::Clients;
+use lambda_invoke_remediator::aws::clients::Clients;
+use lambda_invoke_remediator::aws::https::Https;
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::handler::HandlerError;
-use lambda_invoke_remediator::https::Https;
-use lambda_invoke_remediator::lease::{Expiry, Lease};
-use lambda_invoke_remediator::outcome::Outcome;
+use remediator_core::outcome::Outcome;
+use remediator_core::policy::lease::{Expiry, Lease};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 

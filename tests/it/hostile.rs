@@ -343,9 +343,9 @@ proptest! {
 
     #[test]
     fn any_message_is_read_without_a_panic(text in "\\PC*") {
-        let _ = lambda_invoke_remediator::message::parse(&text);
-        let _ = lambda_invoke_remediator::message::parse(&format!("User: x is not authorized to perform: {text}"));
-        let _ = lambda_invoke_remediator::message::parse(&format!("{} {text}", sentence(USER, FUNCTION)));
+        let _ = remediator_core::incoming::message::parse(&text);
+        let _ = remediator_core::incoming::message::parse(&format!("User: x is not authorized to perform: {text}"));
+        let _ = remediator_core::incoming::message::parse(&format!("{} {text}", sentence(USER, FUNCTION)));
     }
 
     /// Where the pair is covered the event's time is looked at, and may be any text.

@@ -1,8 +1,8 @@
 //! Grants that run out, statement by statement: what of a policy is a lease of ours, and what becomes of it.
 
 use crate::merge::{arn, function, now, written};
-use lambda_invoke_remediator::lease::Expiry;
-use lambda_invoke_remediator::policy::{Merge, Removal, fold, merge, take_out};
+use remediator_core::policy::lease::Expiry;
+use remediator_core::policy::{Merge, Removal, fold, merge, take_out};
 use serde_json::{Value, json};
 
 const END: &str = "2026-12-25T00:00:00Z";

@@ -4,7 +4,7 @@
 use crate::fake_aws::{Call, FakeAws, invoke_each, invoke_logged};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use lambda_invoke_remediator::outcome::Outcome;
+use remediator_core::outcome::Outcome;
 use serde_json::{Value, json};
 use std::io::Write;
 

@@ -2,12 +2,12 @@
 //! is not ours.
 
 use iam_rs::{Arn, Context, Decision, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policy};
-use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::lease::Expiry;
-use lambda_invoke_remediator::policy::{Merge, Removal, fold, may_allow, merge, take_out};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use remediator_core::arn::FunctionArn;
+use remediator_core::policy::lease::Expiry;
+use remediator_core::policy::{Merge, Removal, fold, may_allow, merge, take_out};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
 

@@ -2,9 +2,9 @@
 //! message asks for, and a text that is cut, mixed up or only looks like one gets nothing.
 
 use crate::fake_aws::{Call, FakeAws, invoke};
-use lambda_invoke_remediator::denial::{self, Reading};
-use lambda_invoke_remediator::event::Payload;
-use lambda_invoke_remediator::outcome::Outcome;
+use remediator_core::incoming::denial::{self, Reading};
+use remediator_core::incoming::event::Payload;
+use remediator_core::outcome::Outcome;
 use serde_json::{Value, json};
 
 const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";

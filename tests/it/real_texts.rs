@@ -1,10 +1,10 @@
 //! Texts as people and programs left them, each with the right answer in `tests/real-texts/cases.json`: what is not whole
 //! is refused, what is refused is told, and what is whole is read exactly.
 
-use lambda_invoke_remediator::arn::FunctionArn;
-use lambda_invoke_remediator::denial::{self, Facts, Reading};
-use lambda_invoke_remediator::event::Payload;
-use lambda_invoke_remediator::log_batch::LogBatch;
+use remediator_core::arn::FunctionArn;
+use remediator_core::incoming::denial::{self, Facts, Reading};
+use remediator_core::incoming::event::Payload;
+use remediator_core::incoming::log_batch::LogBatch;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -5,11 +5,11 @@
 
 use criterion::{AxisScale, BenchmarkId, Criterion, PlotConfiguration};
 use decision_core_bench::{ACCOUNT, EVENT, Rules, SIZES};
-use lambda_invoke_remediator::allowlist::Allowlist;
-use lambda_invoke_remediator::decision::{Decision, OwnIdentity, admit};
-use lambda_invoke_remediator::denial::{Denial, Reading, read};
-use lambda_invoke_remediator::event::Payload;
-use lambda_invoke_remediator::principal::Principal;
+use remediator_core::allowlist::Allowlist;
+use remediator_core::arn::principal::Principal;
+use remediator_core::decision::{Decision, OwnIdentity, admit};
+use remediator_core::incoming::denial::{Denial, Reading, read};
+use remediator_core::incoming::event::Payload;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, SystemTime};

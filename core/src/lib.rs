@@ -1,0 +1,15 @@
+//! The pure part of the remediator: from what came in to the decision, the policy document and what is said of it.
+//!
+//! No async runtime, no AWS SDK, no clock, no environment: whoever needs the time is given it.
+
+pub mod actions;
+pub mod allowlist;
+pub mod arn;
+pub mod decision;
+pub mod incoming;
+pub mod notice;
+pub mod outcome;
+pub mod policy;
+pub mod reason;
+pub mod rfc3339;
+pub mod text;

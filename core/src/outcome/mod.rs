@@ -1,0 +1,216 @@
+//! What became of one event: the function's reply, the `outcome` log line and the machine-readable notice.
+//!
+//! An [`Outcome`] states facts; a field that is not known is null, never guessed. It is no error: an error means that
+//! Lambda shall try again or that an alarm shall go off, an outcome is final.
+
+mod verdict;
+
+pub use verdict::Verdict;
+
+use crate::arn::principal::Principal;
+use crate::incoming::denial::Facts;
+use crate::incoming::message::{DenialKind, DeniedBy};
+use crate::incoming::source::Source;
+use crate::policy::POLICY_NAME;
+use crate::reason::{Reason, Refusal};
+use serde::Serialize;
+use serde_json::Value;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum OutcomeKind {
+    /// The policy was written, and read back.
+    Granted,
+    /// The policy covers the function already; nothing was written.
+    AlreadyGranted,
+    /// Dry-run: it would have been written.
+    WouldGrant,
+    /// A denied invoke that is not, or cannot be, cured here.
+    Refused,
+    /// Not a denied invoke.
+    Ignored,
+}
+
+/// Whether somebody was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum NoticeState {
+    /// SNS took the notice.
+    Published,
+    /// It repeats what was told inside the quiet interval.
+    Suppressed,
+    /// There is nothing to tell.
+    None,
+}
+
+/// What became of one event. Every field is always there, and null where it is not known. Names and values are an
+/// interface: subscription filters and scripts depend on them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Outcome {
+    /// What was done.
+    pub outcome: OutcomeKind,
+    /// Why it was refused or ignored.
+    pub reason: Option<Reason>,
+    /// The kind of policy that denied; null where no denial was read.
+    pub denied_by: Option<DeniedBy>,
+    /// Whether something denied or nothing allowed; null where no denial was read.
+    pub denial: Option<DenialKind>,
+    /// The ARN of the user or the role; of a session whose role is not looked up, and of another caller, the ARN that
+    /// CloudTrail or the text gives.
+    pub principal: Option<String>,
+    /// The unqualified ARN of the function.
+    pub function: Option<String>,
+    /// The id of the rule that matched.
+    pub rule: Option<String>,
+    /// The name of the inline policy.
+    pub policy_name: &'static str,
+    /// The account that recorded the call; of a text that came without one, the caller's.
+    pub account: Option<String>,
+    /// The region of the call; of a text, the function's.
+    pub region: Option<String>,
+    /// The way on which it came in; null where the event has the form of none.
+    pub source: Option<Source>,
+    /// CloudTrail's `eventID`; of a report, EventBridge's `id`; of a line in a log, CloudWatch's.
+    pub event_id: Option<String>,
+    /// CloudTrail's `eventTime`, or when it was reported or logged, RFC 3339.
+    pub event_time: Option<String>,
+    /// The id by which IAM Access Troubleshooter knows the denial, where the message says it; the details are kept for 24 hours.
+    ///
+    /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
+    pub authorization_id: Option<String>,
+    /// One sentence for a person.
+    pub summary: String,
+    /// Whether somebody was told.
+    pub notice: NoticeState,
+}
+
+impl Outcome {
+    /// Puts together what is known of the event and how its way ended.
+    pub fn new(facts: &Facts, verdict: &Verdict, rule: Option<&str>) -> Self {
+        let (outcome, reason) = match verdict {
+            Verdict::Granted { .. } => (OutcomeKind::Granted, None),
+            Verdict::AlreadyGranted { .. } | Verdict::StillDenied { .. } => {
+                (OutcomeKind::AlreadyGranted, None)
+            }
+            Verdict::WouldGrant { .. } => (OutcomeKind::WouldGrant, None),
+            Verdict::Refused(refusal) => (OutcomeKind::Refused, Some(refusal.reason)),
+            Verdict::Ignored(refusal) => (OutcomeKind::Ignored, Some(refusal.reason)),
+        };
+        Self {
+            outcome,
+            reason,
+            denied_by: facts.cause.as_ref().map(|cause| cause.denied_by()),
+            denial: facts.cause.as_ref().map(|cause| cause.denial()),
+            principal: facts.principal.clone(),
+            function: facts.function.as_ref().map(|function| function.to_string()),
+            rule: rule.map(str::to_owned),
+            policy_name: POLICY_NAME,
+            account: facts.account.clone(),
+            region: facts.region.clone(),
+            source: facts.source,
+            event_id: facts.event_id.clone(),
+            event_time: facts.event_time.clone(),
+            authorization_id: facts.authorization.as_ref().map(|details| details.id.clone()),
+            summary: summary(facts, verdict),
+            notice: match outcome {
+                OutcomeKind::Ignored => NoticeState::None,
+                OutcomeKind::Granted
+                | OutcomeKind::AlreadyGranted
+                | OutcomeKind::WouldGrant
+                | OutcomeKind::Refused => NoticeState::Published,
+            },
+        }
+    }
+}
+
+/// One sentence for a person, in plain text.
+fn summary(facts: &Facts, verdict: &Verdict) -> String {
+    sentence(facts, verdict, str::to_owned)
+}
+
+/// The sentence, with the names of the caller and the function as `show` gives them.
+pub(crate) fn sentence(facts: &Facts, verdict: &Verdict, show: impl Fn(&str) -> String) -> String {
+    let is_nameless = facts.principal.is_none() && facts.function.is_none();
+    let who = if facts.principal.is_some() { show(&who(facts)) } else { who(facts) };
+    let what = if facts.function.is_some() { show(what(facts)) } else { what(facts).to_owned() };
+    let until = verdict.expires().map_or_else(String::new, |expiry| format!(", until {expiry}"));
+    match verdict {
+        Verdict::Refused(Refusal { why, .. }) if is_nameless => format!("The event is refused: {why}."),
+        Verdict::Granted { taken_away: 0, .. } => {
+            format!("{who} may invoke {what} now: it was added to {POLICY_NAME}{until}.")
+        }
+        Verdict::Granted { taken_away, .. } => {
+            let times = if *taken_away == 1 { "once".to_owned() } else { format!("{taken_away} times") };
+            format!(
+                "{who} may invoke {what} again: it was added to {POLICY_NAME}{until}; the policy had covered it before, and \
+                 somebody else than this function took that away, {times} as far as this execution environment saw."
+            )
+        }
+        Verdict::AlreadyGranted { .. } => {
+            format!("{POLICY_NAME} of {who} covers {what} already{until}: nothing was written.")
+        }
+        Verdict::WouldGrant { .. } => {
+            format!("Dry-run: {what} would be added to {POLICY_NAME} of {who}{until}; nothing was written.")
+        }
+        Verdict::Refused(Refusal { why, .. }) => {
+            format!("{who} was denied {what}, and is not granted it: {why}.")
+        }
+        Verdict::StillDenied { .. } => {
+            format!("{who} is denied {what} although {POLICY_NAME} covers it{until}: another layer denies.")
+        }
+        Verdict::Ignored(Refusal { why, .. }) => format!("Nothing to do: {why}."),
+    }
+}
+
+/// `user/remotion_user`, or what there is instead.
+pub(crate) fn who(facts: &Facts) -> String {
+    let Some(text) = facts.principal.as_deref() else {
+        return "An unnamed caller".to_owned();
+    };
+    match Principal::parse(text) {
+        Some(principal) => format!("{}/{}", principal.kind().as_str(), principal.name()),
+        None => text.to_owned(),
+    }
+}
+
+/// The function's name, or what there is instead.
+pub(crate) fn what(facts: &Facts) -> &str {
+    facts.function.as_ref().map_or("an unnamed function", |function| function.name())
+}
+
+/// The text by which JSON knows a value, such as `already_granted`.
+pub fn name(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name,
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use schemars::JsonSchema;
+    use schemars::generate::SchemaSettings;
+
+    /// Compares the schema of `T`, as it is written, with the one that is kept, or keeps it.
+    pub(crate) fn assert_schema_is_kept<T: JsonSchema>(file: &str) {
+        let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+        let schema = serde_json::to_value(generator.into_root_schema_for::<T>()).unwrap();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(&path, format!("{schema:#}\n")).unwrap();
+        }
+        let kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(kept, schema, "write it anew: UPDATE_SCHEMAS=1 cargo test the_schema");
+    }
+
+    #[test]
+    fn the_schema_is_that_of_the_types() {
+        assert_schema_is_kept::<Outcome>("outcome.schema.json");
+    }
+}

@@ -1,0 +1,5 @@
+//! The log.
+
+pub mod init_error;
+pub mod log;
+pub mod subscriber;
