@@ -8,7 +8,7 @@ use lambda_invoke_remediator::reply::Reply;
 use lambda_invoke_remediator::telemetry::log::{self, Handling};
 use lambda_invoke_remediator::telemetry::{init_error, subscriber};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use remediator_core::incoming::event::Payload;
+use remediator_core::incoming::payload::Payload;
 use remediator_core::outcome::Outcome;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -47,7 +47,7 @@ async fn start() -> Result<Remediator, Error> {
     let https = Https::new()?;
     let clients = Clients::new(&config, &https);
     clients.connect_ahead().await;
-    let remediator = Remediator::new(config, clients);
+    let remediator = Remediator::new(config, clients, Box::new(SystemTime::now));
     remediator.start().await?;
     // Lambda gives the init phase more of a processor than a small function has afterwards.
     https.connected().await;

@@ -47,14 +47,14 @@ fn fitting(outcomes: &[Outcome]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use remediator_core::incoming::denial::Facts;
-    use remediator_core::outcome::Verdict;
+    use remediator_core::incoming::facts::Facts;
+    use remediator_core::outcome::{Report, Verdict};
     use remediator_core::reason::{Reason, Refusal};
 
     #[test]
     fn a_reply_is_never_longer_than_lambda_takes() {
         let verdict = Verdict::Refused(Refusal::new(Reason::NotAllowlisted, "x".repeat(50_000)));
-        let outcome = Outcome::new(&Facts::default(), &verdict, None);
+        let outcome = Outcome::new(&Report::new(Facts::default(), verdict));
         let length = |count: usize| match Reply::to_batch(vec![outcome.clone(); count]) {
             Reply::Each(outcomes) => (outcomes.len(), serde_json::to_string(&outcomes).unwrap().len()),
             Reply::One(_) => panic!("one"),
@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(length(0), (0, 2));
         assert_eq!(length(50).0, 50);
         let ignored = Verdict::Ignored(Refusal::new(Reason::NotADeniedInvoke, "x".repeat(50_000)));
-        let mut mixed = vec![Outcome::new(&Facts::default(), &ignored, None); 150];
+        let mut mixed = vec![Outcome::new(&Report::new(Facts::default(), ignored)); 150];
         mixed.push(outcome.clone());
         assert_eq!(Reply::to_batch(mixed), Reply::Each(vec![outcome.clone()]));
         let (count, bytes) = length(200);

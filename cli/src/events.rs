@@ -7,7 +7,7 @@ use crate::args::Events;
 use crate::output::err;
 use crate::problem::Problem;
 use flate2::read::MultiGzDecoder;
-use remediator_core::incoming::event::Payload;
+use remediator_core::incoming::payload::Payload;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -240,8 +240,14 @@ mod tests {
             json!({"error": {"Code": "x", "errorMessage": message}}),
         ] {
             let [event] = &read(&value.to_string())[..] else { panic!("{value}") };
-            let (facts, _) = remediator_core::incoming::denial::read(&event.payload);
-            assert_eq!(facts.principal.as_deref(), Some("arn:aws:iam::281502313273:user/a"), "{value}");
+            let [event] = &remediator_core::incoming::read(&event.payload).into_events()[..] else {
+                panic!()
+            };
+            assert_eq!(
+                event.facts().principal.as_deref(),
+                Some("arn:aws:iam::281502313273:user/a"),
+                "{value}"
+            );
         }
     }
 

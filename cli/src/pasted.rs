@@ -6,24 +6,19 @@
 use remediator_core::arn::principal::{Principal, RoleSession, SessionRole};
 use remediator_core::incoming::caller::Caller;
 use remediator_core::incoming::denial::Denial;
-use remediator_core::reason::Refusal;
 
 const NOTE: &str = "the text of an error: the function asks IAM who the caller is, which is not done here";
 const NOTE_ON_PATH: &str = "the text of an error: it does not hold the role's path, so the role is taken to have none; the \
                             function asks IAM, and --principal ARN names it in full";
 
-/// The denial as it is when IAM has said who its caller is, and what has to be said of that. `role` is the role behind a session.
-pub(crate) fn identified(
-    denial: &Denial,
-    role: Option<&Principal>,
-) -> (Result<Denial, Refusal>, &'static str) {
-    let (principal, note) = match (denial.caller(), role) {
+/// Returns whom IAM would name, as far as that can be told, and what has to be said of that. `role` is the role behind a session.
+pub(crate) fn principal_of(denial: &Denial, role: Option<&Principal>) -> (Option<Principal>, &'static str) {
+    match (denial.caller(), role) {
         (Caller::Principal(principal), _) => (Some(principal.clone()), NOTE),
         (Caller::Session(_), Some(role)) => (Some(role.clone()), NOTE),
         (Caller::Session(session), None) => (without_path(session), NOTE_ON_PATH),
         (Caller::Other { .. }, _) => (None, NOTE),
-    };
-    (principal.map_or(Ok(denial.clone()), |principal| denial.clone().identified(principal)), note)
+    }
 }
 
 fn without_path(role: &SessionRole) -> Option<Principal> {

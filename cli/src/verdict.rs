@@ -7,12 +7,11 @@ use crate::problem::Problem;
 use remediator_core::allowlist::Allowlist;
 use remediator_core::arn::FunctionArn;
 use remediator_core::arn::principal::{Principal, PrincipalKind};
-use remediator_core::decision::{self, Decision, Grant, OwnIdentity};
+use remediator_core::decision::{Decision, Grant, Judgement, OwnIdentity, admit};
 use remediator_core::incoming::caller::Caller;
-use remediator_core::incoming::denial::{self, Denial, Facts, Reading};
-use remediator_core::incoming::event::Payload;
-use remediator_core::incoming::log_batch::LogBatch;
-use remediator_core::outcome::{Outcome, Verdict};
+use remediator_core::incoming::denial::Denial;
+use remediator_core::incoming::{self, Incoming, Rejection, lines};
+use remediator_core::outcome::{Outcome, Report, Verdict};
 use remediator_core::policy::lease::Expiry;
 use remediator_core::reason::{Reason, Refusal};
 use serde_json::{Value, json};
@@ -27,10 +26,9 @@ const OWN_ROLE: &str =
 pub(crate) struct Case {
     name: String,
     note: Option<String>,
-    facts: Facts,
-    denial: Option<Denial>,
-    verdict: Verdict,
-    rule: Option<String>,
+    report: Report,
+    /// Who was denied what, where both are known in full.
+    pair: Option<(Principal, FunctionArn)>,
     grant: Option<Grant>,
 }
 
@@ -50,74 +48,38 @@ impl Case {
         role: Option<&Principal>,
     ) -> Vec<Self> {
         let Event { name, payload, note } = event;
-        let batch = match &payload {
-            Payload::Json(value) => LogBatch::read(value),
-            Payload::Unreadable(_) | Payload::NotJson(_) => None,
-        };
-        let Some(batch) = batch else {
-            return vec![Self::of(name, note, denial::read(&payload), list, own, role)];
-        };
-        let lines = denial::read_batch(&batch).into_iter().enumerate();
-        let line = |(index, read)| Self::of(format!("{name} [{index}]"), note.clone(), read, list, own, role);
-        lines.map(line).collect()
+        match incoming::read(&payload) {
+            Incoming::Event(read) => vec![Self::of(name, note, read, list, own, role)],
+            Incoming::Lines(batch) => {
+                let line = |(index, read)| {
+                    Self::of(format!("{name} [{index}]"), note.clone(), read, list, own, role)
+                };
+                lines::read(&batch).into_iter().enumerate().map(line).collect()
+            }
+        }
     }
 
     fn of(
         name: String,
         mut note: Option<String>,
-        (mut facts, reading): (Facts, Reading),
+        read: incoming::Event,
         list: &Allowlist,
         own: &OwnIdentity,
         role: Option<&Principal>,
     ) -> Self {
-        let case = |facts, note, verdict, denial, rule, grant| Self {
-            name,
-            note,
-            facts,
-            denial,
-            verdict,
-            rule,
-            grant,
+        let judged = match read {
+            incoming::Event::Ignored(Rejection { facts, refusal }) => {
+                Judged::no_decision(Report::new(*facts, Verdict::Ignored(refusal)))
+            }
+            incoming::Event::Refused(rejection) => Judged::no_decision(Report::refused(rejection)),
+            incoming::Event::Denial(denial) => judge(denial, &mut note, list, own, role),
         };
-        let mut denial = match reading {
-            Reading::Ignored(refusal) => {
-                return case(facts, note, Verdict::Ignored(refusal), None, None, None);
-            }
-            Reading::Refused(refusal) => {
-                return case(facts, note, Verdict::Refused(refusal), None, None, None);
-            }
-            Reading::Denial(denial) => denial,
-        };
-        let now = SystemTime::now();
-        let mut decision = decision::of(&denial, own, list, now);
-        if decision == Decision::Identify {
-            let (identified, told) = pasted::identified(&denial, role);
-            note.get_or_insert_with(|| told.to_owned());
-            match identified {
-                Ok(identified) => denial = identified,
-                Err(refusal) => return case(facts, note, Verdict::Refused(refusal), None, None, None),
-            }
-            facts.principal = denial.caller().arn();
-            decision = decision::of(&denial, own, list, now);
-        }
-        match decision {
-            Decision::Identify => {
-                let refusal = Refusal::new(Reason::NoSuchPrincipal, "it cannot be told who the caller is");
-                case(facts, note, Verdict::Refused(refusal), Some(denial), None, None)
-            }
-            Decision::Refuse { refusal, rule } => {
-                case(facts, note, Verdict::Refused(refusal), Some(denial), rule, None)
-            }
-            Decision::Grant(grant) => {
-                let rule = grant.rule().to_owned();
-                let is_role = grant.principal().kind() == PrincipalKind::Role;
-                let unknown = (is_role && own.role.is_none()).then(|| OWN_ROLE.to_owned());
-                let notes: Vec<String> = [note, unknown].into_iter().flatten().collect();
-                let note = (!notes.is_empty()).then(|| notes.join("; "));
-                let verdict = Verdict::WouldGrant { expires: grant.expiry() };
-                case(facts, note, verdict, Some(denial), Some(rule), Some(grant))
-            }
-        }
+        let Judged { report, pair, grant } = judged;
+        let is_role = grant.as_ref().is_some_and(|grant| grant.principal().kind() == PrincipalKind::Role);
+        let unknown = (is_role && own.role.is_none()).then(|| OWN_ROLE.to_owned());
+        let notes: Vec<String> = [note, unknown].into_iter().flatten().collect();
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
+        Self { name, note, report, pair, grant }
     }
 
     /// What is to be granted, if the policy does not say otherwise.
@@ -127,7 +89,7 @@ impl Case {
 
     /// The same event, when the policy has said what becomes of the grant.
     pub(crate) fn settle(&mut self, verdict: Verdict) {
-        self.verdict = verdict;
+        self.report.verdict = verdict;
     }
 
     /// Where the event comes from.
@@ -142,17 +104,17 @@ impl Case {
 
     /// The outcome that the function would answer with, in a dry run.
     pub(crate) fn outcome(&self) -> Outcome {
-        Outcome::new(&self.facts, &self.verdict, self.rule.as_deref())
+        Outcome::new(&self.report)
     }
 
     /// When the grant would run out, or what covers it does, if there is one and it does.
     pub(crate) fn expires(&self) -> Option<Expiry> {
-        self.verdict.expires()
+        self.report.verdict.expires()
     }
 
     /// The patterns that matched, of the rule that decided.
     pub(crate) fn clause(&self, list: &Allowlist) -> Option<Clause> {
-        let rule = list.rules().iter().find(|rule| Some(rule.id()) == self.rule.as_deref())?;
+        let rule = list.rules().iter().find(|rule| Some(rule.id()) == self.report.rule.as_deref())?;
         let (principal, function) = self.pair()?;
         let clause = rule.clause_for(principal, function)?;
         Some(Clause {
@@ -197,15 +159,71 @@ impl Case {
     }
 
     fn is_not_listed(&self) -> bool {
-        matches!(&self.verdict, Verdict::Refused(refusal) if refusal.reason == Reason::NotAllowlisted)
+        matches!(&self.report.verdict, Verdict::Refused(refusal) if refusal.reason == Reason::NotAllowlisted)
     }
 
     fn pair(&self) -> Option<(&Principal, &FunctionArn)> {
-        let denial = self.denial.as_ref()?;
-        match denial.caller() {
-            Caller::Principal(principal) => Some((principal, denial.function())),
+        self.pair.as_ref().map(|(principal, function)| (principal, function))
+    }
+}
+
+/// The report of an event, and what it was judged by.
+struct Judged {
+    report: Report,
+    pair: Option<(Principal, FunctionArn)>,
+    grant: Option<Grant>,
+}
+
+impl Judged {
+    fn no_decision(report: Report) -> Self {
+        Self { report, pair: None, grant: None }
+    }
+
+    fn decided(denial: &Denial, decision: Decision) -> Self {
+        let pair = match denial.caller() {
+            Caller::Principal(principal) => Some((principal.clone(), denial.function().clone())),
             Caller::Session(_) | Caller::Other { .. } => None,
+        };
+        let facts = denial.facts().clone();
+        match decision {
+            Decision::Refuse { refusal, rule } => {
+                Self { report: Report { facts, verdict: Verdict::Refused(refusal), rule }, pair, grant: None }
+            }
+            Decision::Grant(grant) => {
+                let verdict = Verdict::WouldGrant { expires: grant.expiry() };
+                let rule = Some(grant.rule().to_owned());
+                Self { report: Report { facts, verdict, rule }, pair, grant: Some(grant) }
+            }
         }
+    }
+}
+
+/// Judges a denial as the function would. Where that asks IAM, `note` says what is taken for its answer.
+fn judge(
+    denial: Denial,
+    note: &mut Option<String>,
+    list: &Allowlist,
+    own: &OwnIdentity,
+    role: Option<&Principal>,
+) -> Judged {
+    let now = SystemTime::now();
+    let admitted = match admit(denial, own) {
+        Ok(admitted) => admitted,
+        Err(rejection) => return Judged::no_decision(Report::refused(rejection)),
+    };
+    let unidentified = match admitted.judge(list, now) {
+        Judgement::Decided(decision) => return Judged::decided(admitted.denial(), decision),
+        Judgement::NeedsIdentity(unidentified) => unidentified,
+    };
+    let (principal, told) = pasted::principal_of(admitted.denial(), role);
+    note.get_or_insert_with(|| told.to_owned());
+    let Some(principal) = principal else {
+        let refusal = Refusal::new(Reason::NoSuchPrincipal, "it cannot be told who the caller is");
+        return Judged::decided(admitted.denial(), Decision::Refuse { refusal, rule: None });
+    };
+    match unidentified.resolve(principal, own) {
+        Ok(identified) => Judged::decided(identified.denial(), identified.decide(list, now)),
+        Err(rejection) => Judged::no_decision(Report::refused(rejection)),
     }
 }
 

@@ -1,11 +1,15 @@
-//! The verdict on a denial: grant, or refuse with a reason. Pure: the same denial, list and time always give the same decision.
+//! Decides on a denial: grant, or refuse with a reason. The same denial, list and time always give the same decision.
+//!
+//! A denial is [admitted](admit) once: what no list can change is refused there. Then the allowlist [judges](Admitted::judge)
+//! it. Where a text alone names the caller, IAM is asked who that is in between, and cannot be asked again.
 //!
 //! A [`Grant`] can be made here alone, and what is granted is read from it alone. So nothing can be granted that was not
 //! decided, and a grant is always the exact function that was denied, however wide the pattern that admitted it.
 
-use crate::allowlist::{Allowlist, NoRule, RuleAction};
+use crate::allowlist::{Allowlist, NoRule, Rule, RuleAction};
 use crate::arn::FunctionArn;
 use crate::arn::principal::{Principal, SessionRole};
+use crate::incoming::Rejection;
 use crate::incoming::caller::Caller;
 use crate::incoming::consistency::shown;
 use crate::incoming::denial::Denial;
@@ -23,22 +27,6 @@ pub struct OwnIdentity {
     pub account: String,
     /// The function's execution role, if it is known.
     pub role: Option<Principal>,
-}
-
-/// What was decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// Grant it.
-    Grant(Grant),
-    /// Do not.
-    Refuse {
-        /// Why not.
-        refusal: Refusal,
-        /// The rule that says so, where one does.
-        rule: Option<String>,
-    },
-    /// Ask IAM who the caller is, and decide on what it says: the list may admit whom the text names.
-    Identify,
 }
 
 /// One principal may invoke one function, because a rule says so.
@@ -78,88 +66,183 @@ impl Grant {
     }
 }
 
-/// A denial that a list could admit: nothing but the list speaks against it.
-#[derive(Debug, Clone, Copy)]
-pub struct Admitted<'a> {
-    party: Party<'a>,
-    denial: &'a Denial,
+/// A denied invoke that an allowlist could admit: nothing but the list speaks against it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    denial: Denial,
+    party: Party,
 }
 
-/// To whom it could be granted.
-#[derive(Debug, Clone, Copy)]
-enum Party<'a> {
-    Principal(&'a Principal),
+/// To whom the function could be granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Party {
+    Principal(Principal),
     /// A role whose path is not known yet.
-    Session(&'a SessionRole),
+    Session(SessionRole),
 }
 
-/// Looks for all that refuses a denial whatever the list says. The order of the checks is part of the contract: each event
-/// has one reason.
-pub fn admit<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<Admitted<'a>, Refusal> {
-    admissible(denial, own).map(|party| Admitted { party, denial })
+/// The judgement on an admitted denial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is decided.
+    Decided(Decision),
+    /// The list may admit whom the text names: IAM has to say who that is.
+    NeedsIdentity(Unidentified),
 }
 
-/// Looks for all that refuses, and then asks the list.
-pub fn of(denial: &Denial, own: &OwnIdentity, allowlist: &Allowlist, now: SystemTime) -> Decision {
-    match admit(denial, own) {
-        Ok(admitted) => admitted.decide(allowlist, now),
-        Err(refusal) => Decision::Refuse { refusal, rule: None },
+/// A decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Grant it.
+    Grant(Grant),
+    /// Do not.
+    Refuse {
+        /// Why not.
+        refusal: Refusal,
+        /// The id of the rule that says so, where one does.
+        rule: Option<String>,
+    },
+}
+
+/// An admitted denial whose caller a text alone names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unidentified(Box<Admitted>);
+
+/// An admitted denial whose caller is known: from CloudTrail's record, or since IAM was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identified {
+    denial: Denial,
+    principal: Principal,
+}
+
+/// Admits a denial unless something refuses it whatever the list says. The order of the checks is part of the contract: each
+/// event has one reason.
+///
+/// # Errors
+///
+/// The rejection names the first check that refuses.
+pub fn admit(denial: Denial, own: &OwnIdentity) -> Result<Admitted, Rejection> {
+    match admissible(&denial, own) {
+        Ok(party) => Ok(Admitted { denial, party }),
+        Err(refusal) => Err(Rejection::new(denial.facts().clone(), refusal)),
     }
 }
 
-impl Admitted<'_> {
+impl Admitted {
+    /// The denial.
+    pub fn denial(&self) -> &Denial {
+        &self.denial
+    }
+
     /// Asks the list. The time has no part in whether something is granted, only in how long.
-    pub fn decide(self, allowlist: &Allowlist, now: SystemTime) -> Decision {
-        let Self { party, denial } = self;
-        let (source, function) = (denial.source(), denial.function());
-        let principal = match party {
-            Party::Principal(principal) => principal,
-            Party::Session(role) if allowlist.may_admit(source, role, function) => return Decision::Identify,
+    pub fn judge(&self, allowlist: &Allowlist, now: SystemTime) -> Judgement {
+        let denial = &self.denial;
+        match &self.party {
+            Party::Principal(principal) => match granting_rule(denial, principal, allowlist) {
+                Ok(_) if !denial.is_identified() => {
+                    Judgement::NeedsIdentity(Unidentified(Box::new(self.clone())))
+                }
+                Ok(rule) => Judgement::Decided(Decision::Grant(grant(denial, principal, rule, now))),
+                Err((refusal, rule)) => Judgement::Decided(Decision::Refuse { refusal, rule }),
+            },
+            Party::Session(role) if allowlist.may_admit(denial.source(), role, denial.function()) => {
+                Judgement::NeedsIdentity(Unidentified(Box::new(self.clone())))
+            }
             Party::Session(_) => {
                 let why =
                     "no rule of the allowlist can match this role, whatever its path, and this function";
-                return Decision::Refuse { refusal: Refusal::new(Reason::NotAllowlisted, why), rule: None };
+                let refusal = Refusal::new(Reason::NotAllowlisted, why);
+                Judgement::Decided(Decision::Refuse { refusal, rule: None })
             }
-        };
-        let rule = match allowlist.rule_for(source, principal, function) {
-            Ok(rule) => rule,
-            Err(NoRule { of_another_source }) => {
-                let why = match of_another_source {
-                    Some(rule) => {
-                        let (id, source) = (rule.id(), source.as_str());
-                        format!("the rule `{id}` matches, but does not admit the source `{source}`")
-                    }
-                    None => "no rule of the allowlist matches this principal and this function".to_owned(),
-                };
-                return Decision::Refuse { refusal: Refusal::new(Reason::NotAllowlisted, why), rule: None };
-            }
-        };
-        match rule.action() {
-            RuleAction::Grant if !denial.is_identified() => Decision::Identify,
-            RuleAction::Grant => Decision::Grant(Grant {
-                principal: principal.clone(),
-                function: function.clone(),
-                rule: rule.id().to_owned(),
-                expiry: rule.expires_after().map(|lease| Expiry::new(lease, now)),
-                decided_at: now,
-            }),
-            RuleAction::Notify => Decision::Refuse {
-                refusal: Refusal::new(Reason::NotifyOnly, "the rule that matches says `notify`"),
-                rule: Some(rule.id().to_owned()),
-            },
         }
     }
 }
 
-/// Whom of a denial any list could admit.
-fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<Party<'a>, Refusal> {
+impl Unidentified {
+    /// The denial.
+    pub fn denial(&self) -> &Denial {
+        &self.0.denial
+    }
+
+    /// Takes in the user or role that IAM holds under the caller's name, and admits the denial with it.
+    ///
+    /// # Errors
+    ///
+    /// IAM names somebody else, or one that is never granted anything.
+    pub fn resolve(self, principal: Principal, own: &OwnIdentity) -> Result<Identified, Rejection> {
+        let Admitted { denial, party } = admit(self.0.denial.identified(principal)?, own)?;
+        match party {
+            Party::Principal(principal) => Ok(Identified { denial, principal }),
+            Party::Session(_) => {
+                let refusal = Refusal::new(Reason::NoSuchPrincipal, "IAM does not say who the caller is");
+                Err(Rejection::new(denial.facts().clone(), refusal))
+            }
+        }
+    }
+}
+
+impl Identified {
+    /// The denial.
+    pub fn denial(&self) -> &Denial {
+        &self.denial
+    }
+
+    /// Asks the list.
+    pub fn decide(&self, allowlist: &Allowlist, now: SystemTime) -> Decision {
+        match granting_rule(&self.denial, &self.principal, allowlist) {
+            Ok(rule) => Decision::Grant(grant(&self.denial, &self.principal, rule, now)),
+            Err((refusal, rule)) => Decision::Refuse { refusal, rule },
+        }
+    }
+}
+
+/// Returns the rule that grants the function to `principal`; an error is the refusal, and the rule that says so, where one does.
+fn granting_rule<'a>(
+    denial: &Denial,
+    principal: &Principal,
+    allowlist: &'a Allowlist,
+) -> Result<&'a Rule, (Refusal, Option<String>)> {
+    let source = denial.source();
+    let rule = allowlist.rule_for(source, principal, denial.function()).map_err(
+        |NoRule { of_another_source }| {
+            let why = match of_another_source {
+                Some(rule) => {
+                    let (id, source) = (rule.id(), source.as_str());
+                    format!("the rule `{id}` matches, but does not admit the source `{source}`")
+                }
+                None => "no rule of the allowlist matches this principal and this function".to_owned(),
+            };
+            (Refusal::new(Reason::NotAllowlisted, why), None)
+        },
+    )?;
+    match rule.action() {
+        RuleAction::Grant => Ok(rule),
+        RuleAction::Notify => Err((
+            Refusal::new(Reason::NotifyOnly, "the rule that matches says `notify`"),
+            Some(rule.id().to_owned()),
+        )),
+    }
+}
+
+fn grant(denial: &Denial, principal: &Principal, rule: &Rule, now: SystemTime) -> Grant {
+    Grant {
+        principal: principal.clone(),
+        function: denial.function().clone(),
+        rule: rule.id().to_owned(),
+        expiry: rule.expires_after().map(|lease| Expiry::new(lease, now)),
+        decided_at: now,
+    }
+}
+
+/// Returns whom any list could admit, or the first of the refusals that no list can lift.
+fn admissible(denial: &Denial, own: &OwnIdentity) -> Result<Party, Refusal> {
     let refuse = |reason, why: String| Err(Refusal::new(reason, why));
     let (caller, function) = (denial.caller(), denial.function());
 
     let accounts = [
         ("the caller", caller.account()),
         ("the function", Some(function.account())),
-        ("the record", denial.account()),
+        ("the record", denial.facts().account.as_deref()),
     ];
     for (who, account) in accounts {
         if let Some(account) = account.filter(|account| *account != own.account) {
@@ -179,11 +262,11 @@ fn admissible<'a>(denial: &'a Denial, own: &OwnIdentity) -> Result<Party<'a>, Re
     let (party, is_protected, is_own) = match caller {
         Caller::Principal(principal) => {
             let is_own = own.role.as_ref().is_some_and(|role| role.is_same(principal));
-            (Party::Principal(principal), principal.is_protected(), is_own)
+            (Party::Principal(principal.clone()), principal.is_protected(), is_own)
         }
         Caller::Session(role) => {
             let is_own = own.role.as_ref().is_some_and(|own| role.may_be(own));
-            (Party::Session(role), role.is_protected(), is_own)
+            (Party::Session(role.clone()), role.is_protected(), is_own)
         }
         Caller::Other { what, .. } => {
             return refuse(Reason::UnsupportedPrincipal, format!("the caller is {what}"));

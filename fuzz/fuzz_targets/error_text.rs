@@ -6,9 +6,10 @@ use invariants::{OWN_ACCOUNT, is_one_line};
 use libfuzzer_sys::fuzz_target;
 use remediator_core::allowlist::Allowlist;
 use remediator_core::arn::principal::{Principal, RoleSession};
-use remediator_core::decision::{self, Decision, OwnIdentity};
+use remediator_core::decision::{Decision, Judgement, OwnIdentity, admit};
+use remediator_core::incoming::Event;
 use remediator_core::incoming::caller::Caller;
-use remediator_core::incoming::denial::{Denial, Reading, read_text};
+use remediator_core::incoming::denial::Denial;
 use remediator_core::incoming::error_text::ErrorText;
 use remediator_core::incoming::error_text::escapes;
 use remediator_core::incoming::error_text::sentences;
@@ -47,9 +48,11 @@ fuzz_target!(|text: &str| {
         if source == Source::Cloudtrail {
             continue;
         }
-        match read_text(&error).1 {
-            Reading::Denial(denial) => check(&plain, &denial, source),
-            Reading::Refused(refusal) | Reading::Ignored(refusal) => assert!(is_one_line(&refusal.why)),
+        match error.read() {
+            Event::Denial(denial) => check(&plain, &denial, source),
+            Event::Refused(rejection) | Event::Ignored(rejection) => {
+                assert!(is_one_line(&rejection.refusal.why));
+            }
         }
     }
 });
@@ -63,11 +66,14 @@ fn letters(text: &str) -> String {
 fn check(plain: &str, denial: &Denial, source: Source) {
     let function = letters(denial.function().as_str());
     assert!(plain.contains(&function) && !denial.is_identified());
-    let decide = |denial: &Denial| decision::of(denial, &OWN, &WIDE, SystemTime::UNIX_EPOCH);
-    if decide(denial) != Decision::Identify {
-        assert!(matches!(decide(denial), Decision::Refuse { .. }));
-        return;
-    }
+    let Ok(admitted) = admit(denial.clone(), &OWN) else { return };
+    let unidentified = match admitted.judge(&WIDE, SystemTime::UNIX_EPOCH) {
+        Judgement::Decided(decision) => {
+            assert!(matches!(decision, Decision::Refuse { .. }));
+            return;
+        }
+        Judgement::NeedsIdentity(unidentified) => unidentified,
+    };
     assert_eq!(source, Source::Log);
     // Whoever it is, and directly behind the function, or its qualifier, the whole reason.
     let named = letters(&denial.caller().arn().unwrap());
@@ -85,9 +91,9 @@ fn check(plain: &str, denial: &Denial, source: Source) {
         Caller::Other { .. } => panic!("{denial:?}"),
     };
     let stranger = Principal::parse("arn:aws:iam::281502313273:user/some/stranger").unwrap();
-    assert!(iam == stranger || denial.clone().identified(stranger).is_err());
-    let identified = denial.clone().identified(iam.clone()).unwrap();
-    if let Decision::Grant(grant) = decide(&identified) {
+    assert!(iam == stranger || unidentified.clone().resolve(stranger, &OWN).is_err());
+    let Ok(identified) = unidentified.resolve(iam.clone(), &OWN) else { return };
+    if let Decision::Grant(grant) = identified.decide(&WIDE, SystemTime::UNIX_EPOCH) {
         assert_eq!((grant.principal(), grant.function()), (&iam, denial.function()));
         assert_eq!((iam.account(), grant.function().account()), (OWN_ACCOUNT, OWN_ACCOUNT));
     }

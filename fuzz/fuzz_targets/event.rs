@@ -5,9 +5,11 @@ use invariants::{OWN_ACCOUNT, bare, first_rule, has_live_text, is_one_line, may_
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use remediator_core::allowlist::Allowlist;
 use remediator_core::arn::principal::Principal;
-use remediator_core::decision::{Decision, Grant, OwnIdentity, admit};
-use remediator_core::incoming::denial::{Denial, Facts, Reading, read};
-use remediator_core::incoming::event::Payload;
+use remediator_core::decision::{Decision, Grant, Judgement, OwnIdentity, admit};
+use remediator_core::incoming::denial::Denial;
+use remediator_core::incoming::facts::Facts;
+use remediator_core::incoming::payload::Payload;
+use remediator_core::incoming::{self, Event};
 use remediator_core::reason::{Reason, Refusal};
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -36,18 +38,21 @@ static OWN: LazyLock<OwnIdentity> = LazyLock::new(|| OwnIdentity {
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    let both = read(&Payload::from_slice(bytes));
-    assert_eq!(both, read(&Payload::from_slice(bytes)));
-    let (facts, reading) = both;
-    check_facts(&facts);
-    match reading {
-        Reading::Denial(denial) => {
-            let event: Value = serde_json::from_slice(bytes).unwrap();
-            for (list, document) in &*LISTS {
-                check_decision(&event, &facts, &denial, list, document);
+    let read = || incoming::read(&Payload::from_slice(bytes)).into_events();
+    assert_eq!(read(), read());
+    for event in read() {
+        check_facts(event.facts());
+        match event {
+            Event::Denial(denial) => {
+                let event: Value = serde_json::from_slice(bytes).unwrap();
+                // The lines of a log are the target `log_batch`'s.
+                let lists = LISTS.iter().filter(|_| event.get("awslogs").is_none());
+                for (list, document) in lists {
+                    check_decision(&event, &denial, list, document);
+                }
             }
+            Event::Refused(rejection) | Event::Ignored(rejection) => check_refusal(&rejection.refusal),
         }
-        Reading::Refused(refusal) | Reading::Ignored(refusal) => check_refusal(&refusal),
     }
 });
 
@@ -68,20 +73,21 @@ fn check_refusal(refusal: &Refusal) {
     assert!(is_one_line(&refusal.why), "{refusal:?}");
 }
 
-fn check_decision(event: &Value, facts: &Facts, denial: &Denial, list: &Allowlist, document: &Value) {
+fn check_decision(event: &Value, denial: &Denial, list: &Allowlist, document: &Value) {
+    let facts = denial.facts();
     assert_eq!(facts.function.as_ref(), Some(denial.function()));
     assert_eq!(facts.principal, denial.caller().arn());
-    let admitted = match admit(denial, &OWN) {
+    let admitted = match admit(denial.clone(), &OWN) {
         Ok(admitted) => admitted,
-        Err(refusal) => return check_refusal(&refusal),
+        Err(rejection) => return check_refusal(&rejection.refusal),
     };
-    let decision = admitted.decide(list, SystemTime::UNIX_EPOCH);
-    assert_eq!(decision, admitted.decide(list, SystemTime::UNIX_EPOCH));
+    let judgement = admitted.judge(list, SystemTime::UNIX_EPOCH);
+    assert_eq!(judgement, admitted.judge(list, SystemTime::UNIX_EPOCH));
     let principal = facts.principal.as_deref().unwrap();
     let function = denial.function().as_str();
     let matching = first_rule(document, denial.source().as_str(), principal, function);
-    match decision {
-        Decision::Grant(grant) => {
+    match judgement {
+        Judgement::Decided(Decision::Grant(grant)) => {
             assert!(denial.is_identified());
             let rule = matching.unwrap();
             assert_eq!(rule["id"], grant.rule());
@@ -92,8 +98,8 @@ fn check_decision(event: &Value, facts: &Facts, denial: &Denial, list: &Allowlis
             check_grant(event, &grant);
         }
         // Texts alone are the target `error_text`'s.
-        Decision::Identify => assert!(!denial.is_identified()),
-        Decision::Refuse { refusal, rule } => {
+        Judgement::NeedsIdentity(_) => assert!(!denial.is_identified()),
+        Judgement::Decided(Decision::Refuse { refusal, rule }) => {
             check_refusal(&refusal);
             // A wildcard in a role's path is text, which a `?` of the list does not stand for.
             if has_live_text(principal) || !denial.is_identified() {

@@ -127,8 +127,8 @@ fn milliseconds(duration: Duration) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use remediator_core::incoming::denial::Facts;
-    use remediator_core::outcome::Verdict;
+    use remediator_core::incoming::facts::Facts;
+    use remediator_core::outcome::{Report, Verdict};
     use remediator_core::reason::{Reason, Refusal};
     use serde_json::{Value, json};
 
@@ -146,7 +146,7 @@ mod tests {
 
     fn line(facts: &Facts) -> (Value, Outcome) {
         let verdict = Verdict::Refused(Refusal::new(Reason::OwnRole, "why"));
-        let outcome = Outcome::new(facts, &verdict, None);
+        let outcome = Outcome::new(&Report::new(facts.clone(), verdict));
         let mut log = Vec::new();
         write(&mut log, &handling(), Ok(&outcome));
         (only_line(log), outcome)
@@ -178,7 +178,7 @@ mod tests {
     fn an_error_has_its_code() {
         let mut log = Vec::new();
         write(&mut log, &handling(), Err(&HandlerError::OutOfTime("a\nb".to_owned())));
-        let error = "the function's timeout came first, while a\nb";
+        let error = "the function timed out while a\nb";
         let message = "the event is to be tried again";
         let expected = json!({ "level": "ERROR", "message": message, "requestId": "7f", "durationMs": 3_042,
             "code": "OutOfTime", "error": error });

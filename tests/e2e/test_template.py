@@ -47,8 +47,8 @@ def test_the_modes_are_those_of_the_code(template):
 
 
 def constants():
-    """The texts, and the lists of texts, that core/src/incoming/event.rs compares with."""
-    text = (ROOT / "core/src/incoming/event.rs").read_text()
+    """The texts, and the lists of texts, that core/src/incoming/cloudtrail.rs compares with."""
+    text = (ROOT / "core/src/incoming/cloudtrail.rs").read_text()
     lists = {name: json.loads(items) for name, items in re.findall(r"^const (\w+): \[&str; \d\] = (\[.*\]);", text, re.M)}
     return dict(re.findall(r'^const (\w+): &str = "([^"]+)";', text, re.M)), lists
 

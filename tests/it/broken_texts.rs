@@ -1,8 +1,8 @@
 //! Texts that lead a reader astray: each kind was once granted what it does not say, passed over in silence, or told untruly.
 
 use crate::fake_aws::{FakeAws, invoke, invoke_each};
-use remediator_core::incoming::denial::{self, Reading};
-use remediator_core::incoming::event::Payload;
+use remediator_core::incoming::payload::Payload;
+use remediator_core::incoming::{self, Event, Incoming};
 use serde_json::{Value, json};
 
 const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
@@ -293,9 +293,9 @@ async fn no_line_of_a_log_is_silenced_by_another() {
 /// An explicit deny, or another layer, is never granted: not cut, not wrapped, not beside a whole sentence of somebody else's.
 #[test]
 fn no_part_of_another_reason_is_granted() {
-    let granted = |text: &str| match denial::read(&Payload::Json(json!(text))).1 {
-        Reading::Denial(denial) => denial.cause().is_curable(),
-        Reading::Refused(_) | Reading::Ignored(_) => false,
+    let granted = |text: &str| match incoming::read(&Payload::Json(json!(text))) {
+        Incoming::Event(Event::Denial(denial)) => denial.cause().is_curable(),
+        Incoming::Event(_) | Incoming::Lines(_) => false,
     };
     for reason in [
         " with an explicit deny in a service control policy",
@@ -402,7 +402,7 @@ fn a_long_text_is_read_in_no_time() {
         format!("{} {}c\n{}{}b", whole(), "a".repeat(400_000), denied(USER, "... ", ""), "a".repeat(400_000)),
         format!("{}{}", whole(), " action".repeat(100_000)),
     ] {
-        denial::read(&Payload::Json(json!(text)));
+        incoming::read(&Payload::Json(json!(text)));
     }
     // A debug build; what grows with the square of the length takes minutes.
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());

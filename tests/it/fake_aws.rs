@@ -19,12 +19,12 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::error::ErrorMetadata;
 use lambda_invoke_remediator::aws::clients::{Clients, Lazy};
 use lambda_invoke_remediator::config::Config;
-use lambda_invoke_remediator::handler::{HandlerError, Remediator};
+use lambda_invoke_remediator::handler::{Clock, HandlerError, Remediator};
 use lambda_invoke_remediator::reply::Reply;
 use lambda_invoke_remediator::telemetry::log::{self, Handling};
 use lambda_runtime::{Context, LambdaEvent};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use remediator_core::incoming::event::Payload;
+use remediator_core::incoming::payload::Payload;
 use remediator_core::outcome::Outcome;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -89,6 +89,8 @@ pub(crate) struct State {
     pub(crate) other_usage: usize,
     /// How many notices there were when somebody was first asked for.
     pub(crate) published_before: Option<usize>,
+    /// How far the clock is ahead.
+    pub(crate) waited: Duration,
     /// The policy as it was before the first write.
     pub(crate) before: Option<(String, Option<String>)>,
 }
@@ -192,7 +194,17 @@ impl FakeAws {
             let mut found = variables.iter().chain(&all);
             found.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         });
-        Remediator::new(config.unwrap(), self.clients())
+        Remediator::new(config.unwrap(), self.clients(), self.clock())
+    }
+
+    /// The system's clock, set forward by what was waited.
+    pub(crate) fn clock(&self) -> Clock {
+        let state = Arc::clone(&self.0);
+        Box::new(move || SystemTime::now() + state.lock().unwrap().waited)
+    }
+
+    pub(crate) fn wait(&self, time: Duration) {
+        self.0.lock().unwrap().waited += time;
     }
 
     pub(crate) fn clients(&self) -> Clients {

@@ -521,7 +521,8 @@ async fn without_any_account_nothing_is_decided() {
             .into_iter()
             .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
     });
-    let remediator = lambda_invoke_remediator::handler::Remediator::new(config.unwrap(), aws.clients());
+    let remediator =
+        lambda_invoke_remediator::handler::Remediator::new(config.unwrap(), aws.clients(), aws.clock());
     for made_up in ["function-arn", OF_THE_EMULATOR] {
         let error = invoke_as(&remediator, USER, made_up).await.unwrap_err();
         assert_eq!(error.code(), "OwnAccountUnknown");

@@ -2,8 +2,8 @@
 //! message asks for, and a text that is cut, mixed up or only looks like one gets nothing.
 
 use crate::fake_aws::{Call, FakeAws, invoke};
-use remediator_core::incoming::denial::{self, Reading};
-use remediator_core::incoming::event::Payload;
+use remediator_core::incoming::payload::Payload;
+use remediator_core::incoming::{self, Event, Incoming};
 use remediator_core::outcome::Outcome;
 use serde_json::{Value, json};
 
@@ -398,12 +398,12 @@ fn assert_grants_nothing_else(text: &str) {
 
 /// The functions that would be granted, if the list admitted all.
 fn granted(text: &str) -> Vec<String> {
-    match denial::read(&Payload::Json(json!(text))).1 {
-        Reading::Denial(denial) if denial.cause().is_curable() => {
+    match incoming::read(&Payload::Json(json!(text))) {
+        Incoming::Event(Event::Denial(denial)) if denial.cause().is_curable() => {
             assert_eq!(denial.caller().arn().as_deref(), Some(USER), "{text}");
             vec![denial.function().to_string()]
         }
-        Reading::Denial(_) | Reading::Refused(_) | Reading::Ignored(_) => Vec::new(),
+        Incoming::Event(_) | Incoming::Lines(_) => Vec::new(),
     }
 }
 

@@ -2,9 +2,8 @@
 //! is refused, what is refused is told, and what is whole is read exactly.
 
 use remediator_core::arn::FunctionArn;
-use remediator_core::incoming::denial::{self, Facts, Reading};
-use remediator_core::incoming::event::Payload;
-use remediator_core::incoming::log_batch::LogBatch;
+use remediator_core::incoming::payload::Payload;
+use remediator_core::incoming::{self, Event};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -15,32 +14,21 @@ fn folder() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-texts"), PathBuf::from)
 }
 
-/// What is read of a payload, of each line where it is a batch.
-fn read(payload: &Payload) -> Vec<(Facts, Reading)> {
-    match payload {
-        Payload::Json(value) => match LogBatch::read(value) {
-            Some(batch) => denial::read_batch(&batch),
-            None => vec![denial::read(payload)],
-        },
-        Payload::Unreadable(_) | Payload::NotJson(_) => vec![denial::read(payload)],
-    }
-}
-
 /// What would be granted, if the list admitted everybody to everything.
 fn granted(payload: &Payload) -> Vec<(String, String)> {
-    let grants = read(payload).into_iter().filter_map(|(_, reading)| match reading {
-        Reading::Denial(denial)
+    let grants = incoming::read(payload).into_events().into_iter().filter_map(|event| match event {
+        Event::Denial(denial)
             if denial.cause().is_curable() && denial.function().account() == OWN_ACCOUNT =>
         {
             Some((denial.caller().arn().unwrap(), denial.function().to_string()))
         }
-        Reading::Denial(_) | Reading::Refused(_) | Reading::Ignored(_) => None,
+        Event::Denial(_) | Event::Refused(_) | Event::Ignored(_) => None,
     });
     grants.collect()
 }
 
 fn is_silent(payload: &Payload) -> bool {
-    read(payload).iter().all(|(_, reading)| matches!(reading, Reading::Ignored(_)))
+    incoming::read(payload).into_events().iter().all(|event| matches!(event, Event::Ignored(_)))
 }
 
 /// As bytes of an invocation, and as a JSON string.
@@ -78,7 +66,7 @@ fn each_has_the_right_answer() {
                 wrong.push(format!("{file} ({verdict}): is ignored"));
             }
             if verdict == "G" && granted.is_empty() {
-                refused.push(format!("{file}: {:?}", read(&payload).first().map(|(_, reading)| reading)));
+                refused.push(format!("{file}: {:?}", incoming::read(&payload).into_events().first()));
             }
         }
     }

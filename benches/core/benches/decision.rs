@@ -7,9 +7,10 @@ use criterion::{AxisScale, BenchmarkId, Criterion, PlotConfiguration};
 use decision_core_bench::{ACCOUNT, EVENT, Rules, SIZES};
 use remediator_core::allowlist::Allowlist;
 use remediator_core::arn::principal::Principal;
-use remediator_core::decision::{Decision, OwnIdentity, admit};
-use remediator_core::incoming::denial::{Denial, Reading, read};
-use remediator_core::incoming::event::Payload;
+use remediator_core::decision::{Admitted, Decision, Judgement, OwnIdentity, admit};
+use remediator_core::incoming::denial::Denial;
+use remediator_core::incoming::payload::Payload;
+use remediator_core::incoming::{self, Event, Incoming};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, SystemTime};
@@ -52,7 +53,7 @@ fn event(criterion: &mut Criterion, own: &OwnIdentity) -> Done {
 /// The list alone, asked about the seed's denial.
 fn decide(criterion: &mut Criterion, own: &OwnIdentity) -> Done {
     let denial = seed_denial()?;
-    let admitted = admit(&denial, own).map_err(|refusal| refusal.why)?;
+    let admitted = admit(denial, own).map_err(|rejection| rejection.refusal.why)?;
     let mut group = criterion.benchmark_group("decide");
     group.plot_config(PlotConfiguration::default().summary_scale(AxisScale::Logarithmic));
     for rules in [
@@ -65,12 +66,12 @@ fn decide(criterion: &mut Criterion, own: &OwnIdentity) -> Done {
     ] {
         for size in SIZES {
             let list = Allowlist::parse(&rules.list(size))?;
-            let is_granted = matches!(admitted.decide(&list, SystemTime::UNIX_EPOCH), Decision::Grant(_));
+            let is_granted = matches!(decided(&admitted, &list), Some(Decision::Grant(_)));
             if is_granted == (rules == Rules::PrefixesOfOthers) {
                 return Err(format!("{} of {size} rules decides otherwise", rules.name()).into());
             }
             group.bench_with_input(BenchmarkId::new(rules.name(), size), &list, |bencher, list| {
-                bencher.iter(|| black_box(admitted).decide(list, SystemTime::UNIX_EPOCH));
+                bencher.iter(|| decided(black_box(&admitted), list));
             });
         }
     }
@@ -97,16 +98,23 @@ fn load(criterion: &mut Criterion) -> Done {
 }
 
 fn whole_way(payload: &Payload, own: &OwnIdentity, list: &Allowlist) -> Option<Decision> {
-    match read(payload).1 {
-        Reading::Denial(denial) => Some(admit(&denial, own).ok()?.decide(list, SystemTime::UNIX_EPOCH)),
-        Reading::Refused(_) | Reading::Ignored(_) => None,
+    match incoming::read(payload) {
+        Incoming::Event(Event::Denial(denial)) => decided(&admit(denial, own).ok()?, list),
+        Incoming::Event(_) | Incoming::Lines(_) => None,
+    }
+}
+
+fn decided(admitted: &Admitted, list: &Allowlist) -> Option<Decision> {
+    match admitted.judge(list, SystemTime::UNIX_EPOCH) {
+        Judgement::Decided(decision) => Some(decision),
+        Judgement::NeedsIdentity(_) => None,
     }
 }
 
 fn seed_denial() -> Result<Denial, Box<dyn Error>> {
-    match read(&Payload::from_slice(EVENT)).1 {
-        Reading::Denial(denial) => Ok(denial),
-        Reading::Refused(refusal) | Reading::Ignored(refusal) => Err(refusal.why.into()),
+    match incoming::read(&Payload::from_slice(EVENT)) {
+        Incoming::Event(Event::Denial(denial)) => Ok(denial),
+        Incoming::Event(_) | Incoming::Lines(_) => Err("the seed's event is no denial".into()),
     }
 }
 

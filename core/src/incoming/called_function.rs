@@ -4,9 +4,27 @@
 
 use crate::arn::{FunctionArn, FunctionName};
 use crate::incoming::caller::Caller;
+use crate::incoming::cloudtrail::RecordedResource;
 use crate::incoming::consistency::{same, shown};
-use crate::incoming::event::ApiCall;
 use crate::incoming::message::Resource;
+
+/// The fields of a record that name the function; in a text there are none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Naming<'a> {
+    /// `resources`, those of the type `AWS::Lambda::Function` or of no type.
+    pub(crate) resources: &'a [RecordedResource<'a>],
+    /// `requestParameters.functionName`.
+    pub(crate) function_name: Option<&'a str>,
+    /// The region of the call, to which a bare name belongs.
+    pub(crate) region: Option<&'a str>,
+}
+
+impl Naming<'_> {
+    /// Whether one of the fields names a function.
+    pub(crate) fn names_a_function(&self) -> bool {
+        self.function_name.is_some() || self.resources.iter().any(|resource| resource.arn.is_some())
+    }
+}
 
 /// What an event without contradictions says of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +47,11 @@ impl CalledFunction {
 
 /// The function on which all fields agree; an error says where they do not. `caller` is needed for a bare name.
 pub(crate) fn agreed_function(
-    call: &ApiCall<'_>,
+    naming: &Naming<'_>,
     resource: &Resource,
     caller: Option<&Caller>,
 ) -> Result<CalledFunction, String> {
-    let mentions = Mentions::collect(call, resource)?;
+    let mentions = Mentions::collect(naming, resource)?;
     mentions.check()?;
     if let Some(why) = mentions.distrust {
         return Ok(CalledFunction::Untrusted(why));
@@ -42,7 +60,7 @@ pub(crate) fn agreed_function(
     let by_name = || {
         let name = mentions.by_name?;
         // A bare name is a function of the caller's account in the region of the call.
-        let region = call.aws_region.or(call.envelope_region)?;
+        let region = naming.region?;
         let caller = caller?;
         FunctionArn::new(caller.partition()?, region, name.account.or(caller.account())?, name.name)
     };
@@ -68,7 +86,7 @@ struct Mentions<'a> {
 }
 
 impl<'a> Mentions<'a> {
-    fn collect(call: &'a ApiCall<'a>, resource: &Resource) -> Result<Self, String> {
+    fn collect(naming: &Naming<'a>, resource: &Resource) -> Result<Self, String> {
         let mut mentions = Self::default();
         match resource {
             Resource::Missing => {}
@@ -79,13 +97,13 @@ impl<'a> Mentions<'a> {
                 mentions.add(MESSAGE, text);
             }
         }
-        for recorded in &call.resources {
+        for recorded in naming.resources {
             let Some(arn) = recorded.arn else { continue };
             if let (Some(function), Some(account)) = (mentions.add(RESOURCES, arn), recorded.account) {
                 same("`resources.accountId`", account, "the account of its ARN", function.account())?;
             }
         }
-        if let Some(text) = call.function_name {
+        if let Some(text) = naming.function_name {
             match FunctionName::parse(text) {
                 Some(name) => mentions.by_name = Some(name),
                 None => {

@@ -7,8 +7,8 @@
 
 use crate::arn::Arn;
 use crate::arn::principal::{Principal, PrincipalKind, RoleSession, SessionRole};
+use crate::incoming::cloudtrail::UserIdentity;
 use crate::incoming::consistency::{same, shown};
-use crate::incoming::event::UserIdentity;
 use crate::text::one_line;
 
 /// Who called.

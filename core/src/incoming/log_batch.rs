@@ -33,7 +33,7 @@ use std::fmt::{Formatter, Result as FormatResult};
 use std::io::Read;
 
 /// How much is unpacked, and with it about the most memory that reading takes: the smallest function has 128 MB. What is
-/// packed is at most [`MAX_PAYLOAD_BYTES`](crate::incoming::event::MAX_PAYLOAD_BYTES).
+/// packed is at most [`MAX_PAYLOAD_BYTES`](crate::incoming::cloudtrail::MAX_PAYLOAD_BYTES).
 pub const MAX_UNPACKED_BYTES: usize = 32 * 1024 * 1024;
 
 /// How many log events are read: as many as `PutLogEvents` takes at once.

@@ -292,9 +292,9 @@ fn additional_context(outcome: &Outcome) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
     use crate::arn::FunctionArn;
-    use crate::incoming::denial::Facts;
+    use crate::incoming::facts::Facts;
     use crate::incoming::message::{Cause, DenialKind, DeniedBy};
-    use crate::outcome::Verdict;
+    use crate::outcome::{Report, Verdict};
     use crate::reason::{Reason, Refusal};
     use proptest::prelude::*;
 
@@ -315,7 +315,8 @@ mod tests {
     }
 
     fn notice(facts: &Facts, verdict: &Verdict, rule: Option<&str>) -> ChatNotice {
-        ChatNotice::new(&Told::new(&Outcome::new(facts, verdict, rule), facts, None, verdict, 7))
+        let report = Report { facts: facts.clone(), verdict: verdict.clone(), rule: rule.map(str::to_owned) };
+        ChatNotice::new(&Told::new(&Outcome::new(&report), &report, 7))
     }
 
     fn thread(principal: Option<&str>, function: Option<&str>) -> Option<String> {

@@ -2,13 +2,13 @@
 //!
 //! It is no notice yet: nothing here knows how a mail or a chat marks things, or how long they may be.
 
-use crate::incoming::caller::Caller;
-use crate::incoming::denial::{Denial, Facts};
+use crate::arn::principal::Principal;
+use crate::incoming::facts::Facts;
 use crate::incoming::message::Cause;
 use crate::incoming::source::Source;
 use crate::notice::next_step::{next_steps, taken_away};
 use crate::notice::undo;
-use crate::outcome::{Outcome, OutcomeKind, Verdict, name};
+use crate::outcome::{Outcome, OutcomeKind, Report, Verdict, name};
 use crate::text::one_line;
 
 /// What is told of one outcome.
@@ -36,15 +36,10 @@ pub struct Undo {
 }
 
 impl<'a> Told<'a> {
-    /// Puts together what is told. `denial` is the one that was decided on, where it got that far.
-    pub fn new(
-        outcome: &'a Outcome,
-        facts: &'a Facts,
-        denial: Option<&Denial>,
-        verdict: &'a Verdict,
-        left_out: u64,
-    ) -> Self {
-        Self { outcome, facts, verdict, undo: denial.and_then(|denial| undo(denial, verdict)), left_out }
+    /// Puts together what is told.
+    pub fn new(outcome: &'a Outcome, report: &'a Report, left_out: u64) -> Self {
+        let Report { facts, verdict, rule: _ } = report;
+        Self { outcome, facts, verdict, undo: undo(facts, verdict), left_out }
     }
 
     /// A word or two that say how it ended, such as `Granted, still denied`.
@@ -93,9 +88,9 @@ impl<'a> Told<'a> {
 }
 
 /// What takes back a grant that our own statement holds: what was added to it; where it was found there, the whole pair.
-fn undo(denial: &Denial, verdict: &Verdict) -> Option<Undo> {
-    let Caller::Principal(principal) = denial.caller() else { return None };
-    let function = denial.function();
+fn undo(facts: &Facts, verdict: &Verdict) -> Option<Undo> {
+    let principal = &Principal::parse(facts.principal.as_deref()?)?;
+    let function = facts.function.as_ref()?;
     let resources = match verdict {
         Verdict::Granted { added, .. } => added.clone(),
         Verdict::AlreadyGranted { is_listed: true, .. } | Verdict::StillDenied { is_listed: true, .. } => {

@@ -2,7 +2,7 @@
 //!
 //! A [`Notice`] is complete: whoever reads it needs to open nothing to understand it, and to copy commands to undo it. It
 //! is one message with a body for each kind of subscriber. Nothing in it is text of others in raw form: it comes from
-//! [`Facts`], whose texts are on one line each, through JSON's own escapes, or through [`markdown`](crate::notice::markdown).
+//! [`Facts`](crate::incoming::facts::Facts), whose texts are on one line each, through JSON's own escapes, or through [`markdown`](crate::notice::markdown).
 
 pub mod chat;
 pub mod content;
@@ -11,10 +11,9 @@ pub mod markdown;
 pub mod next_step;
 pub mod undo;
 
-use crate::incoming::denial::{Denial, Facts};
 use crate::notice::chat::ChatNotice;
 use crate::notice::content::Told;
-use crate::outcome::{Outcome, Verdict, name, what, who};
+use crate::outcome::{Outcome, Report, name, what, who};
 use crate::text::one_line;
 use serde::Serialize;
 
@@ -74,18 +73,11 @@ impl<'a> Bodies<'a> {
 }
 
 impl Notice {
-    /// Writes the notice of an outcome. `denial` is the one that was decided on, where it got that far; `left_out` says how
-    /// many notices like it were not sent since the last one.
-    pub fn new(
-        outcome: &Outcome,
-        facts: &Facts,
-        denial: Option<&Denial>,
-        verdict: &Verdict,
-        left_out: u64,
-    ) -> Self {
-        let told = Told::new(outcome, facts, denial, verdict, left_out);
+    /// Writes the notice of an outcome. `left_out` says how many notices like it were not sent since the last one.
+    pub fn new(outcome: &Outcome, report: &Report, left_out: u64) -> Self {
+        let told = Told::new(outcome, report, left_out);
         let undo = told.undo.as_ref().map(|undo| undo.shell.as_slice()).unwrap_or_default();
-        let expires = verdict.expires().map(|expiry| expiry.to_string());
+        let expires = report.verdict.expires().map(|expiry| expiry.to_string());
         let attributes = [
             ("outcome", Some(name(outcome.outcome))),
             ("reason", outcome.reason.map(name)),

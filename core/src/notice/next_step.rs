@@ -3,7 +3,7 @@
 //! Each step is a sentence or two that stand alone, since a chat shows them as a list. Nothing in them is text of others.
 
 use crate::arn::principal::RoleSession;
-use crate::incoming::denial::Facts;
+use crate::incoming::facts::Facts;
 use crate::incoming::message::{Cause, DenialKind, DeniedBy};
 use crate::incoming::source::Source;
 use crate::outcome::{Outcome, OutcomeKind, Verdict};

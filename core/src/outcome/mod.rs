@@ -5,10 +5,10 @@
 
 mod verdict;
 
-pub use verdict::Verdict;
+pub use verdict::{Report, Verdict};
 
 use crate::arn::principal::Principal;
-use crate::incoming::denial::Facts;
+use crate::incoming::facts::Facts;
 use crate::incoming::message::{DenialKind, DeniedBy};
 use crate::incoming::source::Source;
 use crate::policy::POLICY_NAME;
@@ -91,24 +91,17 @@ pub struct Outcome {
 
 impl Outcome {
     /// Puts together what is known of the event and how its way ended.
-    pub fn new(facts: &Facts, verdict: &Verdict, rule: Option<&str>) -> Self {
-        let (outcome, reason) = match verdict {
-            Verdict::Granted { .. } => (OutcomeKind::Granted, None),
-            Verdict::AlreadyGranted { .. } | Verdict::StillDenied { .. } => {
-                (OutcomeKind::AlreadyGranted, None)
-            }
-            Verdict::WouldGrant { .. } => (OutcomeKind::WouldGrant, None),
-            Verdict::Refused(refusal) => (OutcomeKind::Refused, Some(refusal.reason)),
-            Verdict::Ignored(refusal) => (OutcomeKind::Ignored, Some(refusal.reason)),
-        };
+    pub fn new(report: &Report) -> Self {
+        let Report { facts, verdict, rule } = report;
+        let outcome = verdict.kind();
         Self {
             outcome,
-            reason,
+            reason: verdict.refusal().map(|refusal| refusal.reason),
             denied_by: facts.cause.as_ref().map(|cause| cause.denied_by()),
             denial: facts.cause.as_ref().map(|cause| cause.denial()),
             principal: facts.principal.clone(),
             function: facts.function.as_ref().map(|function| function.to_string()),
-            rule: rule.map(str::to_owned),
+            rule: rule.clone(),
             policy_name: POLICY_NAME,
             account: facts.account.clone(),
             region: facts.region.clone(),

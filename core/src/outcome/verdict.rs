@@ -1,8 +1,34 @@
 //! How the way of one event ended, with all that is told of it.
 
+use crate::incoming::Rejection;
+use crate::incoming::facts::Facts;
+use crate::outcome::OutcomeKind;
 use crate::policy::lease::Expiry;
 use crate::policy::quota::Usage;
 use crate::reason::Refusal;
+
+/// One event: what is known of it, and how its way ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What is known of it.
+    pub facts: Facts,
+    /// How its way ended.
+    pub verdict: Verdict,
+    /// The id of the rule that matched, where one did.
+    pub rule: Option<String>,
+}
+
+impl Report {
+    /// The report of an event on which no rule had a say.
+    pub fn new(facts: Facts, verdict: Verdict) -> Self {
+        Self { facts, verdict, rule: None }
+    }
+
+    /// The report of a denial that is refused before any rule had a say.
+    pub fn refused(rejection: Rejection) -> Self {
+        Self::new(*rejection.facts, Verdict::Refused(rejection.refusal))
+    }
+}
 
 /// How the way of one event ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +70,28 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The outcome that it is reported as.
+    pub fn kind(&self) -> OutcomeKind {
+        match self {
+            Self::Granted { .. } => OutcomeKind::Granted,
+            Self::AlreadyGranted { .. } | Self::StillDenied { .. } => OutcomeKind::AlreadyGranted,
+            Self::WouldGrant { .. } => OutcomeKind::WouldGrant,
+            Self::Refused(_) => OutcomeKind::Refused,
+            Self::Ignored(_) => OutcomeKind::Ignored,
+        }
+    }
+
+    /// Why nothing is granted, if nothing is.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) | Self::Ignored(refusal) => Some(refusal),
+            Self::Granted { .. }
+            | Self::AlreadyGranted { .. }
+            | Self::StillDenied { .. }
+            | Self::WouldGrant { .. } => None,
+        }
+    }
+
     /// When the grant expires, if there is one and it does.
     pub fn expires(&self) -> Option<Expiry> {
         match self {

@@ -1,22 +1,14 @@
-//! The event as it came.
+//! CloudTrail's record of one call, in EventBridge's envelope or by itself, with every field optional.
 //!
-//! A [`Payload`] takes any bytes, so that nothing fails before it can be classified. An [`ApiCall`] is CloudTrail's
-//! record of one call in EventBridge's envelope, with every field optional: it repeats, it does not judge. What the
-//! fields mean together is [`denial`](crate::incoming::denial)'s business.
+//! It repeats, it does not judge: what the fields mean together is [`claim`](crate::incoming::claim)'s business.
 //!
 //! See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html> and
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use serde::de::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::text::one_line;
-
-/// The largest payload that is read: far above any event of EventBridge, and read into values it still fits into the
-/// smallest function's memory.
-pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
 /// What EventBridge's envelope says of a CloudTrail record.
 const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
@@ -26,56 +18,6 @@ const EVENT_SOURCE: &str = "lambda.amazonaws.com";
 const EVENT_NAMES: [&str; 3] = ["Invoke", "InvokeAsync", "InvokeWithResponseStream"];
 /// Nothing that merely contains the word: `KMSAccessDeniedException` concerns the function's own role.
 const ERROR_CODES: [&str; 2] = ["AccessDenied", "AccessDeniedException"];
-
-/// The bytes of an invocation.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Payload {
-    /// JSON that was read.
-    Json(Value),
-    /// JSON, but deeper, larger or stranger than can be read as values; the text says which.
-    Unreadable(String),
-    /// No JSON at all.
-    NotJson(String),
-}
-
-impl Payload {
-    /// Reads bytes, whatever they are.
-    pub fn from_slice(bytes: &[u8]) -> Self {
-        // What can be read at once is; only where that fails is the text looked at by itself, to tell why.
-        if bytes.len() <= MAX_PAYLOAD_BYTES
-            && let Ok(value) = serde_json::from_slice(bytes)
-        {
-            return Self::Json(value);
-        }
-        match serde_json::from_slice(bytes) {
-            Ok(raw) => Self::from_raw(raw),
-            Err(error) => Self::NotJson(error.to_string()),
-        }
-    }
-
-    fn from_raw(raw: &RawValue) -> Self {
-        if raw.get().len() > MAX_PAYLOAD_BYTES {
-            let length = raw.get().len();
-            return Self::Unreadable(format!(
-                "{length} bytes are more than the {MAX_PAYLOAD_BYTES} that are read"
-            ));
-        }
-        match serde_json::from_str(raw.get()) {
-            Ok(value) => Self::Json(value),
-            Err(error) => Self::Unreadable(error.to_string()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Payload {
-    /// Never fails: the runtime would answer for us, and Lambda would retry what no retry can cure.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Box::<RawValue>::deserialize(deserializer) {
-            Ok(raw) => Self::from_raw(&raw),
-            Err(error) => Self::NotJson(error.to_string()),
-        })
-    }
-}
 
 /// One call as CloudTrail recorded it and EventBridge delivered it. Texts are the event's own, empty ones left out, and
 /// stay where they are.
@@ -156,7 +98,7 @@ impl<'a> ApiCall<'a> {
     /// Reads the record of a denied invoke out of EventBridge's event, or by itself, as CloudTrail's log files hold it.
     pub fn read(event: &'a Value) -> Result<Self, Box<OtherEvent<'a>>> {
         if let Some(record) = bare_record(event) {
-            let (call, kind) = read_record(Some(record), Form::default());
+            let (call, kind) = read_record(Some(record), FieldReader::default());
             return kind.told_apart(call);
         }
         let [account, region, source, detail_type, detail] =
@@ -166,7 +108,7 @@ impl<'a> ApiCall<'a> {
         else {
             return Err(OtherEvent::new(why_no_envelope(event)));
         };
-        let mut form = Form::default();
+        let mut form = FieldReader::default();
         let envelope_account = form.text(account, "account");
         let envelope_region = form.text(region, "region");
         let (call, kind) = read_record(detail.as_object(), form);
@@ -182,13 +124,8 @@ impl<'a> ApiCall<'a> {
         Err(Box::new(OtherEvent { why: why.to_owned(), call, is_of_cloudtrail }))
     }
 
-    /// Whether a field of the record, other than the message, names the function.
-    pub(crate) fn names_the_function(&self) -> bool {
-        self.function_name.is_some() || self.resources.iter().any(|resource| resource.arn.is_some())
-    }
-
     /// The fields that state the account that recorded the call.
-    pub(crate) fn accounts(&self) -> [(&'static str, Option<&str>); 2] {
+    pub(crate) fn accounts(&self) -> [(&'static str, Option<&'a str>); 2] {
         [
             ("the envelope's `account`", self.envelope_account),
             ("`recipientAccountId`", self.recipient_account),
@@ -196,7 +133,7 @@ impl<'a> ApiCall<'a> {
     }
 
     /// The fields that state the region of the call.
-    pub(crate) fn regions(&self) -> [(&'static str, Option<&str>); 2] {
+    pub(crate) fn regions(&self) -> [(&'static str, Option<&'a str>); 2] {
         [("the envelope's `region`", self.envelope_region), ("`awsRegion`", self.aws_region)]
     }
 }
@@ -299,7 +236,7 @@ impl<'a> RecordFields<'a> {
 }
 
 /// Reads CloudTrail's record. The order of the fields decides which of those in a strange form is named.
-fn read_record<'a>(record: Option<&'a Map<String, Value>>, mut form: Form) -> (ApiCall<'a>, Kind<'a>) {
+fn read_record<'a>(record: Option<&'a Map<String, Value>>, mut form: FieldReader) -> (ApiCall<'a>, Kind<'a>) {
     let fields = record.map(RecordFields::of).unwrap_or_default();
     let kind = Kind {
         event_source: form.text(fields.event_source, "eventSource"),
@@ -325,7 +262,7 @@ fn read_record<'a>(record: Option<&'a Map<String, Value>>, mut form: Form) -> (A
     (ApiCall { identity, function_name, resources, malformed: form.malformed, ..call }, kind)
 }
 
-fn read_identity<'a>(identity: Option<&'a Map<String, Value>>, form: &mut Form) -> UserIdentity<'a> {
+fn read_identity<'a>(identity: Option<&'a Map<String, Value>>, form: &mut FieldReader) -> UserIdentity<'a> {
     let [session, kind, arn, account, user_name] =
         some_of(identity, ["sessionContext", "type", "arn", "accountId", "userName"]);
     let session = form.object(session, "userIdentity.sessionContext");
@@ -349,20 +286,20 @@ fn read_identity<'a>(identity: Option<&'a Map<String, Value>>, form: &mut Form) 
 }
 
 /// The functions among `resources`.
-fn read_resources<'a>(resources: Option<&'a Value>, form: &mut Form) -> Vec<RecordedResource<'a>> {
+fn read_resources<'a>(resources: Option<&'a Value>, form: &mut FieldReader) -> Vec<RecordedResource<'a>> {
     const PATH: &str = "resources";
     let entries = match resources {
         None | Some(Value::Null) => return Vec::new(),
         Some(Value::Array(entries)) => entries,
         Some(_) => {
-            form.is_strange(PATH);
+            form.mark_malformed(PATH);
             return Vec::new();
         }
     };
     let mut functions = Vec::new();
     for entry in entries {
         let Value::Object(entry) = entry else {
-            form.is_strange(PATH);
+            form.mark_malformed(PATH);
             continue;
         };
         let [kind, arn, account] = some_of(Some(entry), ["type", "ARN", "accountId"]);
@@ -396,14 +333,14 @@ fn some_of<'a, const N: usize>(
     values
 }
 
-/// Takes values in the form that CloudTrail writes, and remembers the first that has another.
+/// Reads fields leniently, and records the first malformed one.
 #[derive(Default)]
-struct Form {
+struct FieldReader {
     malformed: Option<&'static str>,
 }
 
-impl Form {
-    fn is_strange(&mut self, path: &'static str) {
+impl FieldReader {
+    fn mark_malformed(&mut self, path: &'static str) {
         self.malformed.get_or_insert(path);
     }
 
@@ -413,7 +350,7 @@ impl Form {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text.as_str()).filter(|text| !text.is_empty()),
             Some(_) => {
-                self.is_strange(path);
+                self.mark_malformed(path);
                 None
             }
         }
@@ -425,7 +362,7 @@ impl Form {
             None | Some(Value::Null) => None,
             Some(Value::Object(fields)) => Some(fields),
             Some(_) => {
-                self.is_strange(path);
+                self.mark_malformed(path);
                 None
             }
         }
@@ -448,34 +385,6 @@ mod tests {
             detail[key] = value.into();
         }
         event(detail)
-    }
-
-    #[test]
-    fn any_bytes_are_a_payload() {
-        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-        let large = format!("\"{}\"", "x".repeat(MAX_PAYLOAD_BYTES));
-        for text in [deep.as_str(), &large, "1e400", r#""\ud800""#] {
-            assert!(matches!(Payload::from_slice(text.as_bytes()), Payload::Unreadable(_)), "{:.20}", text);
-        }
-        for bytes in [&b""[..], b"{", b"\xff", b"nonsense", b"{} {}"] {
-            assert!(matches!(Payload::from_slice(bytes), Payload::NotJson(_)), "{bytes:?}");
-        }
-        for text in ["null", "[]", "\"\"", "-0.5", "{\"detail\": null}"] {
-            assert!(matches!(Payload::from_slice(text.as_bytes()), Payload::Json(_)), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_payload_never_fails_to_deserialize() {
-        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-        for text in [deep.as_str(), "", "{", "nonsense", r#""\ud800""#] {
-            let mut deserializer = serde_json::Deserializer::from_str(text);
-            let payload: Payload = serde_path_to_error::deserialize(&mut deserializer).unwrap();
-            assert!(!matches!(payload, Payload::Json(_)), "{:.20}", text);
-        }
-        let payload: Payload =
-            serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str("{}")).unwrap();
-        assert_eq!(payload, Payload::Json(json!({})));
     }
 
     #[test]

@@ -1,0 +1,230 @@
+//! One event: admitted or rejected, judged by the allowlist, granted, and notified of.
+
+use crate::handler::Remediator;
+use crate::handler::error::HandlerError;
+use crate::handler::invocation::{Invocation, Progress};
+use crate::iam::error::IamError;
+use crate::iam::lookup;
+use crate::iam::writer::{self, GrantError};
+use crate::memory::{Covered, Repeat};
+use crate::sns;
+use remediator_core::allowlist::Allowlist;
+use remediator_core::decision::{
+    Admitted, Decision, Grant, Identified, Judgement, OwnIdentity, Unidentified, admit,
+};
+use remediator_core::incoming::facts::Facts;
+use remediator_core::incoming::{Event, Rejection};
+use remediator_core::notice::Notice;
+use remediator_core::outcome::{NoticeState, Outcome, OutcomeKind, Report, Verdict};
+use remediator_core::reason::{Reason, Refusal};
+use remediator_core::rfc3339;
+
+/// An event that nothing but the allowlist can refuse, or what has become of it before.
+pub(super) enum Admission {
+    Admitted(Admitted),
+    Rejected(Report),
+}
+
+impl Admission {
+    /// Admits an event, or reports why it is not decided on.
+    ///
+    /// # Errors
+    ///
+    /// The own account is not known.
+    pub(super) fn of(event: Event, invocation: &Invocation<'_>) -> Result<Self, HandlerError> {
+        Ok(match event {
+            Event::Ignored(Rejection { facts, refusal }) => {
+                Self::Rejected(Report::new(*facts, Verdict::Ignored(refusal)))
+            }
+            Event::Refused(rejection) => Self::Rejected(Report::refused(rejection)),
+            Event::Denial(denial) => match admit(denial, invocation.own()?) {
+                Ok(admitted) => Self::Admitted(admitted),
+                Err(rejection) => Self::Rejected(Report::refused(rejection)),
+            },
+        })
+    }
+}
+
+impl Remediator {
+    /// Handles the one event of an invocation.
+    pub(super) async fn handle_event(
+        &self,
+        event: Event,
+        invocation: &Invocation<'_>,
+    ) -> Result<Outcome, HandlerError> {
+        let progress = Progress::default();
+        let work = async { self.conclude(Admission::of(event, invocation)?, invocation, &progress).await };
+        let outcome = invocation.in_time(&progress, work).await;
+        (invocation.observe)(invocation.began.elapsed(), outcome.as_ref());
+        outcome
+    }
+
+    /// Carries an admission to its outcome, and notifies of it.
+    pub(super) async fn conclude(
+        &self,
+        admission: Admission,
+        invocation: &Invocation<'_>,
+        progress: &Progress,
+    ) -> Result<Outcome, HandlerError> {
+        let report = match admission {
+            Admission::Admitted(admitted) => self.remediate(&admitted, invocation.own()?, progress).await?,
+            Admission::Rejected(report) => report,
+        };
+        self.notify(&report, progress).await
+    }
+
+    /// Asks the allowlist, and IAM where it has to say who the caller is; carries out what is decided.
+    async fn remediate(
+        &self,
+        admitted: &Admitted,
+        own: &OwnIdentity,
+        progress: &Progress,
+    ) -> Result<Report, HandlerError> {
+        progress.at("reading the allowlist");
+        let allowlist = self.allowlist.current(self.now()).await?;
+        let unidentified = match admitted.judge(&allowlist, self.now()) {
+            Judgement::Decided(decision) => {
+                return self.carry_out(decision, admitted.denial().facts(), progress).await;
+            }
+            Judgement::NeedsIdentity(unidentified) => unidentified,
+        };
+        if let Some(report) = self.answer_unidentified_from_memory(&unidentified, own, &allowlist) {
+            return Ok(report);
+        }
+        match self.identify(unidentified, own, progress).await? {
+            Ok(identified) => {
+                let decision = identified.decide(&allowlist, self.now());
+                self.carry_out(decision, identified.denial().facts(), progress).await
+            }
+            Err(rejection) => Ok(Report::refused(rejection)),
+        }
+    }
+
+    /// Asks IAM who the caller is. The inner error is final.
+    async fn identify(
+        &self,
+        unidentified: Unidentified,
+        own: &OwnIdentity,
+        progress: &Progress,
+    ) -> Result<Result<Identified, Rejection>, HandlerError> {
+        let denial = unidentified.denial();
+        progress.at(format!("asking IAM for {}", denial.caller().arn().unwrap_or_default()));
+        let refusal = match lookup::ask(&self.clients.iam, denial).await {
+            Ok(Some(principal)) => {
+                self.memory().remember_identity(denial, &principal, self.now());
+                return Ok(unidentified.resolve(principal, own));
+            }
+            Ok(None) => Refusal::new(Reason::NoSuchPrincipal, "IAM does not say who the caller is"),
+            Err(failure) => GrantError::of(failure)?,
+        };
+        Ok(Err(Rejection::new(denial.facts().clone(), refusal)))
+    }
+
+    async fn carry_out(
+        &self,
+        decision: Decision,
+        facts: &Facts,
+        progress: &Progress,
+    ) -> Result<Report, HandlerError> {
+        let (verdict, rule) = match decision {
+            Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
+            Decision::Grant(grant) => {
+                (self.grant(&grant, facts, progress).await?, Some(grant.rule().to_owned()))
+            }
+        };
+        Ok(Report { facts: facts.clone(), verdict, rule })
+    }
+
+    /// Adds the function to the policy, unless it is covered.
+    async fn grant(
+        &self,
+        grant: &Grant,
+        facts: &Facts,
+        progress: &Progress,
+    ) -> Result<Verdict, HandlerError> {
+        if let Some(report) = self.answer_from_memory(grant, facts) {
+            return Ok(report.verdict);
+        }
+        progress.at(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
+        let on_write = |added: &[String]| self.memory().remember_write(grant, added, self.now());
+        let granted = writer::apply(&self.clients, grant, self.config.mode, &on_write).await;
+        let mut memory = self.memory();
+        if let Err(GrantError::Iam(IamError::AccessDenied { .. })) | Ok(Verdict::Refused(_)) = granted {
+            memory.forget_write(grant);
+        }
+        Ok(match granted? {
+            Verdict::AlreadyGranted { is_listed, expires } => {
+                let covered = memory.remember_covered(grant, is_listed, expires, self.now());
+                match memory.unreported_write(grant) {
+                    // Written by an invocation that did not get as far as to notify of it.
+                    Some(added) => {
+                        let written = Verdict::Granted { added, usage: None, expires, taken_away: 0 };
+                        memory.with_taken_away(grant, written)
+                    }
+                    None => verdict_when_covered(covered, facts),
+                }
+            }
+            written @ Verdict::Granted { expires, .. } => {
+                memory.remember_covered(grant, true, expires, self.now());
+                memory.with_taken_away(grant, written)
+            }
+            other @ (Verdict::WouldGrant { .. }
+            | Verdict::StillDenied { .. }
+            | Verdict::Refused(_)
+            | Verdict::Ignored(_)) => other,
+        })
+    }
+
+    /// Answers a repeat from memory. `None` unless the notice would be suppressed: a remembered answer is never published.
+    fn answer_from_memory(&self, grant: &Grant, facts: &Facts) -> Option<Report> {
+        let now = self.now();
+        let mut memory = self.memory();
+        let verdict = verdict_when_covered(memory.covered(grant, now)?, facts);
+        let report = Report { facts: facts.clone(), verdict, rule: Some(grant.rule().to_owned()) };
+        memory.is_repeat(&report, now).then_some(report)
+    }
+
+    /// Answers a repeat from memory where a text names the caller, and IAM said moments ago who that is.
+    fn answer_unidentified_from_memory(
+        &self,
+        unidentified: &Unidentified,
+        own: &OwnIdentity,
+        allowlist: &Allowlist,
+    ) -> Option<Report> {
+        let principal = self.memory().identity(unidentified.denial(), self.now())?;
+        let identified = unidentified.clone().resolve(principal, own).ok()?;
+        match identified.decide(allowlist, self.now()) {
+            Decision::Grant(grant) => self.answer_from_memory(&grant, identified.denial().facts()),
+            Decision::Refuse { .. } => None,
+        }
+    }
+
+    /// Publishes the notice of a report, unless it repeats another, and returns the outcome.
+    pub(super) async fn notify(&self, report: &Report, progress: &Progress) -> Result<Outcome, HandlerError> {
+        let mut outcome = Outcome::new(report);
+        if outcome.outcome == OutcomeKind::Ignored {
+            return Ok(outcome);
+        }
+        let counted = self.memory().count_repeat(report, self.now());
+        match counted {
+            Err(Repeat) => outcome.notice = NoticeState::Suppressed,
+            Ok(left_out) => {
+                progress.at("publishing the notice");
+                let notice = Notice::new(&outcome, report, left_out);
+                sns::publish(notice, &self.clients.sns, &self.config.topic.arn).await?;
+                self.memory().remember_notified(report, self.now());
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// Returns the verdict on a pair that the policy covers.
+fn verdict_when_covered(covered: Covered, facts: &Facts) -> Verdict {
+    let (is_listed, expires) = (covered.is_listed(), covered.expires());
+    let denied_at = facts.event_time.as_deref().and_then(rfc3339::parse);
+    match covered.is_clearly_before(denied_at) {
+        true => Verdict::StillDenied { is_listed, expires },
+        false => Verdict::AlreadyGranted { is_listed, expires },
+    }
+}
