@@ -76,7 +76,7 @@ impl Remediator {
     ) -> Vec<(usize, Result<Outcome, HandlerError>)> {
         let mut handled = Vec::with_capacity(group.len());
         for (place, admission) in group {
-            if invocation.is_over() {
+            if invocation.is_over() && takes_time(&admission) {
                 // Thousands may be left. The error of the batch counts them.
                 let waited = HandlerError::OutOfTime("the line waited for its turn".to_owned());
                 handled.push((place, Err(waited)));
@@ -154,6 +154,11 @@ impl Remediator {
             }
         }
     }
+}
+
+/// Whether a line is more than one to ignore.
+fn takes_time(admission: &Result<Admission, HandlerError>) -> bool {
+    !matches!(admission, Ok(Admission::Rejected(Report { verdict: Verdict::Ignored(_), .. })))
 }
 
 /// Whether the allowlist may grant what a line asks for, or nobody knows.

@@ -390,12 +390,31 @@ pub(crate) async fn invoke_logged(
     remediator: &Remediator,
     payload: &[u8],
 ) -> (Result<Vec<Outcome>, HandlerError>, Vec<String>) {
+    logged(remediator, event(payload, OWN_FUNCTION)).await
+}
+
+/// The same, where the function's timeout comes after so long.
+pub(crate) async fn invoke_with_time(
+    remediator: &Remediator,
+    payload: &[u8],
+    time: Duration,
+) -> (Result<Vec<Outcome>, HandlerError>, Vec<String>) {
+    let mut event = event(payload, OWN_FUNCTION);
+    let timeout = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + time;
+    event.context.deadline = timeout.as_millis().try_into().unwrap();
+    logged(remediator, event).await
+}
+
+async fn logged(
+    remediator: &Remediator,
+    event: LambdaEvent<Payload>,
+) -> (Result<Vec<Outcome>, HandlerError>, Vec<String>) {
     let log = RefCell::new(Vec::new());
     let on_handled = |took: Duration, handled: Result<&Outcome, &HandlerError>| {
         let handling = Handling { request_id: "7f", took, ended: SystemTime::now() };
         log::write(&mut *log.borrow_mut(), &handling, handled);
     };
-    let reply = remediator.handle(event(payload, OWN_FUNCTION), &on_handled).await;
+    let reply = remediator.handle(event, &on_handled).await;
     let outcomes = reply.map(|reply| match reply {
         Reply::One(outcome) => vec![*outcome],
         Reply::Each(outcomes) => outcomes,

@@ -1,12 +1,13 @@
 //! Batches of a log's lines: each line has its outcome, whatever the others are, and a log admits nothing but what a rule
 //! admits from logs.
 
-use crate::fake_aws::{Call, FakeAws, invoke_each, invoke_logged};
+use crate::fake_aws::{Call, FakeAws, invoke_each, invoke_logged, invoke_with_time};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use remediator_core::outcome::Outcome;
 use serde_json::{Value, json};
 use std::io::Write;
+use std::time::Duration;
 
 const BATCH: &str = "arn:aws:iam::281502313273:user/shop-batch";
 const QUOTE: &str = "arn:aws:lambda:us-east-1:281502313273:function:price-quote";
@@ -424,4 +425,24 @@ async fn pieces_of_one_printed_error_bring_one_notice() {
         assert_eq!(told, told_of, "{messages:#?}");
         assert_eq!(aws.published().len(), told_of.len(), "{messages:#?}");
     }
+}
+
+/// Each line that runs out of time names what it was at itself; those that had no turn are counted, and not logged.
+#[tokio::test(start_paused = true)]
+async fn the_timeout_of_a_batch_names_the_line_that_it_met() {
+    let functions: Vec<String> = (0..9).map(|index| QUOTE.replace("quote", &index.to_string())).collect();
+    let mut messages: Vec<String> = functions.iter().map(|function| denied(BATCH, function)).collect();
+    messages.push("something else".to_owned());
+    let aws = FakeAws::default();
+    let remediator = aws.remediator(&[("ALLOWLIST", LIST)]);
+    let (outcomes, log) = invoke_with_time(&remediator, &lines(&messages), Duration::from_secs(1)).await;
+    let error = outcomes.unwrap_err();
+    assert_eq!(error.code(), "OutOfTime");
+    assert!(error.to_string().starts_with("9 of 10 lines failed"), "{error}");
+    assert_eq!(log.len(), 8);
+    for (index, function) in functions.iter().enumerate() {
+        let of_line = log.iter().filter(|line| line.contains(&format!("while adding {function} to")));
+        assert_eq!(of_line.count(), usize::from(index < 8), "{log:?}");
+    }
+    assert!(error.to_string().contains(&format!("while adding {} to", functions[0])), "{error}");
 }
