@@ -6,7 +6,7 @@ use crate::handler::invocation::{Invocation, Progress};
 use crate::iam::error::IamError;
 use crate::iam::lookup;
 use crate::iam::writer::{self, GrantError};
-use crate::memory::{Covered, Repeat};
+use crate::memory::{Coverage, Suppressed};
 use crate::sns;
 use remediator_core::allowlist::Allowlist;
 use remediator_core::decision::{
@@ -154,18 +154,18 @@ impl Remediator {
         }
         Ok(match granted? {
             Verdict::AlreadyGranted { is_listed, expires } => {
-                let covered = memory.remember_covered(grant, is_listed, expires, self.now());
+                let coverage = memory.remember_coverage(grant, is_listed, expires, self.now());
                 match memory.unreported_write(grant) {
                     // Written by an invocation that did not get as far as to notify of it.
                     Some(added) => {
                         let written = Verdict::Granted { added, usage: None, expires, taken_away: 0 };
                         memory.with_taken_away(grant, written)
                     }
-                    None => verdict_when_covered(covered, facts),
+                    None => verdict_when_covered(coverage, facts),
                 }
             }
             written @ Verdict::Granted { expires, .. } => {
-                memory.remember_covered(grant, true, expires, self.now());
+                memory.remember_coverage(grant, true, expires, self.now());
                 memory.with_taken_away(grant, written)
             }
             other @ (Verdict::WouldGrant { .. }
@@ -179,7 +179,7 @@ impl Remediator {
     fn answer_from_memory(&self, grant: &Grant, facts: &Facts) -> Option<Report> {
         let now = self.now();
         let mut memory = self.memory();
-        let verdict = verdict_when_covered(memory.covered(grant, now)?, facts);
+        let verdict = verdict_when_covered(memory.coverage(grant, now)?, facts);
         let report = Report { facts: facts.clone(), verdict, rule: Some(grant.rule().to_owned()) };
         memory.is_repeat(&report, now).then_some(report)
     }
@@ -205,14 +205,14 @@ impl Remediator {
         if outcome.outcome == OutcomeKind::Ignored {
             return Ok(outcome);
         }
-        let counted = self.memory().count_repeat(report, self.now());
-        match counted {
-            Err(Repeat) => outcome.notice = NoticeState::Suppressed,
+        let suppressed = self.memory().suppressed_before(report, self.now());
+        match suppressed {
+            Err(Suppressed) => outcome.notice = NoticeState::Suppressed,
             Ok(left_out) => {
                 progress.at("publishing the notice");
                 let notice = Notice::new(&outcome, report, left_out);
                 sns::publish(notice, &self.clients.sns, &self.config.topic.arn).await?;
-                self.memory().remember_notified(report, self.now());
+                self.memory().remember_sent(report, self.now());
             }
         }
         Ok(outcome)
@@ -220,10 +220,10 @@ impl Remediator {
 }
 
 /// Returns the verdict on a pair that the policy covers.
-fn verdict_when_covered(covered: Covered, facts: &Facts) -> Verdict {
-    let (is_listed, expires) = (covered.is_listed(), covered.expires());
+fn verdict_when_covered(coverage: Coverage, facts: &Facts) -> Verdict {
+    let (is_listed, expires) = (coverage.is_listed(), coverage.expires());
     let denied_at = facts.event_time.as_deref().and_then(rfc3339::parse);
-    match covered.is_clearly_before(denied_at) {
+    match coverage.is_clearly_before(denied_at) {
         true => Verdict::StillDenied { is_listed, expires },
         false => Verdict::AlreadyGranted { is_listed, expires },
     }

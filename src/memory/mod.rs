@@ -1,144 +1,66 @@
-//! What this execution environment remembers, so that a storm of denials neither floods the topic nor wears out IAM.
+//! What this execution environment notified of and granted lately, so that a storm of denials neither floods the topic nor wears
+//! out IAM.
 //!
-//! A caller that is denied tries again, and thousands of events for one pair of principal and function come in. [`Memory`]
-//! knows what was told lately, which pairs are covered, which were written and not told yet, and which somebody else takes
-//! away again. It is a memory of bounded size, the oldest goes first, and no source of permission. What is forgotten, or was
-//! never seen by this environment, costs a read, a notice, or the knowledge that a denial came after its grant: then it is
-//! told as one that is covered, and that another layer may deny. And a grant that was taken away is then told as a first one.
+//! It is bounded, the oldest entry goes first, and it is no source of permission. What is forgotten, or was never seen here,
+//! costs a read or a notice, or a later denial is reported as `already_granted` instead of `still denied`.
 
-use lru::LruCache;
+mod coverage;
+mod notices;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::Coverage;
+
+use coverage::{FRESH_MAX, age};
+use lru::LruCache;
+use notices::{NoticeKey, Sent};
 use remediator_core::arn::principal::{Principal, RoleSession};
 use remediator_core::decision::Grant;
 use remediator_core::incoming::caller::Caller;
 use remediator_core::incoming::denial::Denial;
-use remediator_core::incoming::message::{DenialKind, DeniedBy};
-use remediator_core::incoming::source::Source;
-use remediator_core::outcome::{OutcomeKind, Report, Verdict};
+use remediator_core::outcome::{Report, Verdict};
 use remediator_core::policy::lease::Expiry;
-use remediator_core::reason::Reason;
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
-/// How many pairs and notices are remembered; each takes some hundred bytes.
+/// The greatest number of pairs and of notices that are remembered; each takes some hundred bytes.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-/// How long after it was seen a pair counts as covered without being looked up: at first, and, four times as long each time
-/// that it was found covered again, at most. Only answers that are not told rest on that.
-const FRESH_FIRST: Duration = Duration::from_secs(2);
-const FRESH_AT_MOST: Duration = Duration::from_secs(60);
-/// How long after a grant a denial, or a read that does not find it, may still be due to the time that IAM takes to spread it.
-///
-/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>.
-const PROPAGATION: Duration = Duration::from_secs(60);
 
-/// A pair that the policy covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Covered {
-    /// Since when at the latest, as far as this environment saw.
-    since: SystemTime,
-    /// When it was last seen.
-    seen: SystemTime,
-    /// How long that counts.
-    fresh_for: Duration,
-    /// Whether statements of ours list the function itself.
-    is_listed: bool,
-    /// When what covers it runs out, if it does.
-    expires: Option<Expiry>,
-}
+/// The ARNs of a principal and a function.
+type Pair = (String, String);
 
-impl Covered {
-    /// Whether statements of ours list the function itself.
-    pub fn is_listed(self) -> bool {
-        self.is_listed
-    }
-
-    /// When what covers it runs out, if it does.
-    pub fn expires(self) -> Option<Expiry> {
-        self.expires
-    }
-
-    /// Whether it does for `grant`: it has not run out, and is no lease where a grant for good is wanted.
-    fn does_for(self, grant: &Grant, now: SystemTime) -> bool {
-        match self.expires {
-            Some(expiry) => !expiry.is_over(now) && grant.expiry().is_some(),
-            None => true,
-        }
-    }
-
-    /// Whether somebody has taken it away, where IAM says at `now` that it is not there: it did for `grant`, and was seen so
-    /// long before that no read lags behind so far.
-    fn was_taken_away(self, grant: &Grant, now: SystemTime) -> bool {
-        self.does_for(grant, now) && age(self.since, now).is_some_and(|age| age > PROPAGATION)
-    }
-
-    /// Whether a denial at `event_time` came clearly after the grant, and before it ran out, so that something else must have
-    /// denied.
-    pub fn is_clearly_before(self, event_time: Option<SystemTime>) -> bool {
-        event_time.is_some_and(|time| {
-            time.duration_since(self.since).is_ok_and(|after| after > PROPAGATION)
-                && !self.expires.is_some_and(|expiry| expiry.is_over(time))
-        })
-    }
-}
-
-/// What a refusal rests on: the layer that denied, the rule, and the way on which it came in, since a rule may admit another.
-type Grounds = (Option<DeniedBy>, Option<DenialKind>, Option<String>, Option<Source>);
-
-/// What makes two notices the same.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Subject {
-    kind: OutcomeKind,
-    reason: Option<Reason>,
-    is_still_denied: bool,
-    principal: Option<String>,
-    function: Option<String>,
-    /// Of a refusal: another layer that denies, or another rule, is news.
-    cause: Option<Grounds>,
-    /// What distinguishes events that do not name both.
-    why: Option<String>,
-    /// And texts that say no more than that they are not whole.
-    words: Option<String>,
-}
-
+/// The memory of one execution environment.
 #[derive(Debug)]
-struct Notified {
-    /// `None` where something has happened since that is to be told.
-    at: Option<SystemTime>,
-    left_out: u64,
+pub struct Memory {
+    /// How long after a notice its repeats are suppressed.
+    interval: Duration,
+    sent: LruCache<NoticeKey, Sent>,
+    covered: LruCache<Pair, Coverage>,
+    /// The resources that were added for a pair, until a notice reports them.
+    unreported: LruCache<Pair, Vec<String>>,
+    taken_away: LruCache<Pair, TakenAway>,
+    /// The user or role that IAM held under the name that a text gives, and when it said so.
+    identities: LruCache<String, (Principal, SystemTime)>,
 }
+
+/// A notice that is suppressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suppressed;
 
 /// How often a pair had to be written although it was covered.
 #[derive(Debug, Default)]
 struct TakenAway {
     times: u64,
-    /// Whether a notice has told of the last time.
+    /// Whether a notice has reported the last time.
     is_reported: bool,
 }
 
-type Pair = (String, String);
-
-/// The memory.
-#[derive(Debug)]
-pub struct Memory {
-    /// How long after a notice its repeats are left out.
-    interval: Duration,
-    notified: LruCache<Subject, Notified>,
-    covered: LruCache<Pair, Covered>,
-    /// The resources that were added for a pair, until that is told.
-    unreported: LruCache<Pair, Vec<String>>,
-    taken_away: LruCache<Pair, TakenAway>,
-    /// The user or role that IAM holds under the name that a text gives, and when it said so.
-    identities: LruCache<String, (Principal, SystemTime)>,
-}
-
 impl Memory {
-    /// Remembers nothing yet.
+    /// Remembers nothing yet. `interval` is how long after a notice its repeats are suppressed.
     pub fn new(interval: Duration) -> Self {
         Self {
             interval,
-            notified: LruCache::new(CAPACITY),
+            sent: LruCache::new(CAPACITY),
             covered: LruCache::new(CAPACITY),
             unreported: LruCache::new(CAPACITY),
             taken_away: LruCache::new(CAPACITY),
@@ -146,72 +68,69 @@ impl Memory {
         }
     }
 
-    /// Remembers whom IAM holds under the name of the caller of `denial`.
+    /// Remembers whom IAM holds under the name of a denial's caller.
     pub fn remember_identity(&mut self, denial: &Denial, principal: &Principal, now: SystemTime) {
-        if let Some(name) = named(denial) {
+        if let Some(name) = caller_name(denial) {
             self.identities.put(name, (principal.clone(), now));
         }
     }
 
-    /// Whom IAM held under the name of the caller of `denial`, if it was asked moments ago. Good for nothing but an answer
-    /// that is not told: somebody else may have the name by now.
+    /// Returns whom IAM held under the name of a denial's caller, if it was asked moments ago. It is good for nothing but an
+    /// answer that is not published: somebody else may have the name by now.
     pub fn identity(&mut self, denial: &Denial, now: SystemTime) -> Option<Principal> {
-        let (principal, at) = self.identities.get(&named(denial)?)?;
-        age(*at, now).is_some_and(|age| age <= FRESH_AT_MOST).then(|| principal.clone())
+        let (principal, at) = self.identities.get(&caller_name(denial)?)?;
+        age(*at, now).is_some_and(|age| age <= FRESH_MAX).then(|| principal.clone())
     }
 
-    /// The pair of `grant`, if it was seen covered moments ago, and still is by what was seen.
-    pub fn covered(&mut self, grant: &Grant, now: SystemTime) -> Option<Covered> {
-        let covered = *self.covered.get(&pair(grant))?;
-        let is_fresh = age(covered.seen, now).is_some_and(|age| age <= covered.fresh_for);
-        (is_fresh && covered.does_for(grant, now)).then_some(covered)
+    /// Returns the coverage of a grant's pair, if it was seen moments ago and suffices.
+    pub fn coverage(&mut self, grant: &Grant, now: SystemTime) -> Option<Coverage> {
+        self.covered.get(&pair(grant)).copied().filter(|coverage| coverage.is_fresh_for(grant, now))
     }
 
-    /// Remembers that the pair of `grant` was found covered, and until when.
-    pub fn remember_covered(
+    /// Remembers that a grant's pair was seen covered, and until when.
+    pub fn remember_coverage(
         &mut self,
         grant: &Grant,
         is_listed: bool,
         expires: Option<Expiry>,
         now: SystemTime,
-    ) -> Covered {
-        // What covers it until another time is another grant: between the two it may have been denied, and rightly.
-        let known = self.covered.get(&pair(grant)).filter(|known| known.expires == expires);
-        let covered = Covered {
-            since: known.map_or(now, |known| known.since.min(now)),
-            seen: now,
-            fresh_for: known.map_or(FRESH_FIRST, |known| (known.fresh_for * 4).min(FRESH_AT_MOST)),
-            is_listed,
-            expires,
-        };
-        self.covered.put(pair(grant), covered);
-        covered
+    ) -> Coverage {
+        let known = self.covered.get(&pair(grant)).copied();
+        let coverage = Coverage::new(known, is_listed, expires, now);
+        self.covered.put(pair(grant), coverage);
+        coverage
     }
 
-    /// Remembers that `added` is being written for the pair of `grant`: whatever becomes of this invocation, that has to be
-    /// told, also when a retry finds it done. A pair that was covered has been taken away; that counts once, since after the
-    /// first put of it, whatever becomes of that, it is not known to be covered.
+    /// Remembers that `added` is being written for a grant's pair: whatever becomes of this invocation, a notice has to report
+    /// it, also when a retry finds it done.
+    ///
+    /// A pair that was covered has been taken away. That counts once, since after the first put it is not known to be covered.
     pub fn remember_write(&mut self, grant: &Grant, added: &[String], now: SystemTime) {
         let covered = self.covered.pop(&pair(grant));
-        if covered.is_some_and(|covered| covered.was_taken_away(grant, now)) {
+        if covered.is_some_and(|coverage| coverage.was_taken_away(grant, now)) {
             let taken_away = self.taken_away.get_or_insert_mut(pair(grant), TakenAway::default);
             taken_away.times += 1;
             taken_away.is_reported = false;
         }
         self.unreported.get_or_insert(pair(grant), || added.to_vec());
         for is_still_denied in [false, true] {
-            if let Some(notified) = self.notified.get_mut(&Subject::of_grant(pair(grant), is_still_denied)) {
-                notified.at = None;
+            if let Some(sent) = self.sent.get_mut(&NoticeKey::of_grant(pair(grant), is_still_denied)) {
+                sent.at = None;
             }
         }
     }
 
-    /// Takes [`remember_write`](Self::remember_write) back: IAM has said that it was not carried out.
+    /// Forgets a write that IAM says was not carried out.
     pub fn forget_write(&mut self, grant: &Grant) {
         self.unreported.pop(&pair(grant));
     }
 
-    /// What becomes of `grant`, with how often it was taken away before, where the last time has not been told yet.
+    /// Returns the resources that were written for a grant's pair and that no notice has reported yet.
+    pub fn unreported_write(&mut self, grant: &Grant) -> Option<Vec<String>> {
+        self.unreported.get(&pair(grant)).cloned()
+    }
+
+    /// Adds to the verdict how often the grant was taken away before, where no notice has reported the last time yet.
     pub fn with_taken_away(&mut self, grant: &Grant, mut verdict: Verdict) -> Verdict {
         if let Verdict::Granted { taken_away, .. } = &mut verdict {
             let known = self.taken_away.get(&pair(grant)).filter(|known| !known.is_reported);
@@ -220,91 +139,42 @@ impl Memory {
         verdict
     }
 
-    /// What was written for the pair of `grant` and has not been told yet.
-    pub fn unreported_write(&mut self, grant: &Grant) -> Option<Vec<String>> {
-        self.unreported.get(&pair(grant)).cloned()
-    }
-
-    /// Whether the notice of `outcome` repeats what was told inside the quiet interval. That of a grant never does.
+    /// Whether a report's notice repeats one that went out inside the interval. That of a new grant never does.
     pub fn is_repeat(&self, report: &Report, now: SystemTime) -> bool {
-        let last = self.notified.peek(&Subject::of(report)).and_then(|notified| notified.at);
+        let last = self.sent.peek(&NoticeKey::new(report)).and_then(|sent| sent.at);
         !matches!(report.verdict, Verdict::Granted { .. })
             && last.and_then(|last| age(last, now)).is_some_and(|age| age < self.interval)
     }
 
-    /// Counts the notice of `outcome` as left out if it is quiet; otherwise says how many were left out before it.
-    pub fn count_repeat(&mut self, report: &Report, now: SystemTime) -> Result<u64, Repeat> {
-        let is_quiet = self.is_repeat(report, now);
-        let Some(notified) = self.notified.get_mut(&Subject::of(report)) else { return Ok(0) };
-        if is_quiet {
-            notified.left_out += 1;
-            return Err(Repeat);
+    /// Returns how many repeats were suppressed before a report's notice, which is to be sent.
+    ///
+    /// # Errors
+    ///
+    /// The notice is a repeat itself, and counted.
+    pub fn suppressed_before(&mut self, report: &Report, now: SystemTime) -> Result<u64, Suppressed> {
+        let is_repeat = self.is_repeat(report, now);
+        let Some(sent) = self.sent.get_mut(&NoticeKey::new(report)) else { return Ok(0) };
+        if is_repeat {
+            sent.suppressed += 1;
+            return Err(Suppressed);
         }
-        Ok(notified.left_out)
+        Ok(sent.suppressed)
     }
 
-    /// Remembers that the notice of `outcome` has gone out.
-    pub fn remember_notified(&mut self, report: &Report, now: SystemTime) {
+    /// Remembers that a report's notice has gone out.
+    pub fn remember_sent(&mut self, report: &Report, now: SystemTime) {
         if let (Verdict::Granted { .. }, Some(pair)) = (&report.verdict, pair_of(report)) {
             self.unreported.pop(&pair);
             if let Some(taken_away) = self.taken_away.get_mut(&pair) {
                 taken_away.is_reported = true;
             }
         }
-        self.notified.put(Subject::of(report), Notified { at: Some(now), left_out: 0 });
+        self.sent.put(NoticeKey::new(report), Sent { at: Some(now), suppressed: 0 });
     }
 }
 
-/// A notice that is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repeat;
-
-impl Subject {
-    fn of(report: &Report) -> Self {
-        let Report { facts, verdict, rule } = report;
-        let kind = verdict.kind();
-        let is_still_denied = matches!(verdict, Verdict::StillDenied { .. });
-        if let (OutcomeKind::Granted | OutcomeKind::AlreadyGranted, Some(pair)) = (kind, pair_of(report)) {
-            return Self::of_grant(pair, is_still_denied);
-        }
-        let (denied_by, denial) = match &facts.cause {
-            Some(cause) => (Some(cause.denied_by()), Some(cause.denial())),
-            None => (None, None),
-        };
-        Self {
-            kind,
-            reason: verdict.refusal().map(|refusal| refusal.reason),
-            is_still_denied,
-            principal: facts.principal.clone(),
-            function: facts.function.as_ref().map(ToString::to_string),
-            cause: Some((denied_by, denial, rule.clone(), facts.source)),
-            why: verdict.refusal().filter(|_| pair_of(report).is_none()).map(|refusal| refusal.why.clone()),
-            words: verdict.refusal().and_then(|refusal| refusal.words.clone()),
-        }
-    }
-
-    /// The same for a grant and for what finds it done: the rest of a storm repeats what the grant has told.
-    fn of_grant((principal, function): Pair, is_still_denied: bool) -> Self {
-        Self {
-            kind: OutcomeKind::AlreadyGranted,
-            reason: None,
-            is_still_denied,
-            principal: Some(principal),
-            function: Some(function),
-            cause: None,
-            why: None,
-            words: None,
-        }
-    }
-}
-
-/// The time since `then`; `None` where the clock was set back, which says nothing about it.
-fn age(then: SystemTime, now: SystemTime) -> Option<Duration> {
-    now.duration_since(then).ok()
-}
-
-/// What a text names its caller: all sessions of a role have one name.
-fn named(denial: &Denial) -> Option<String> {
+/// Returns the name that a text gives its caller: all sessions of a role have one.
+fn caller_name(denial: &Denial) -> Option<String> {
     match denial.caller() {
         Caller::Principal(principal) => Some(principal.to_string()),
         Caller::Session(role) => {
@@ -315,10 +185,10 @@ fn named(denial: &Denial) -> Option<String> {
     }
 }
 
-fn pair_of(report: &Report) -> Option<Pair> {
-    Some((report.facts.principal.clone()?, report.facts.function.as_ref()?.to_string()))
-}
-
 fn pair(grant: &Grant) -> Pair {
     (grant.principal().to_string(), grant.function().to_string())
+}
+
+fn pair_of(report: &Report) -> Option<Pair> {
+    Some((report.facts.principal.clone()?, report.facts.function.as_ref()?.to_string()))
 }
