@@ -35,8 +35,15 @@ impl Report {
              protocol deliberately waits is left out but in its own row.\n",
             self.rounds, self.roots
         )?;
+        writeln!(text, "### Budgets\n\n| | measured | budget | |\n|---|---|---|---|")?;
+        for budget in self.budgets()? {
+            let verdict = if budget.is_kept() { "kept" } else { "**missed**" };
+            let Budget { name, measured, most } = budget;
+            writeln!(text, "| {name} | {measured:.3} | {most:.3} | {verdict} |")?;
+        }
+        writeln!(text)?;
         for delay in self.figures.keys() {
-            writeln!(text, "## {delay} ms a call\n\n| | {OURS} | {FLOOR} | {PEER} |\n|---|---|---|---|")?;
+            writeln!(text, "### {delay} ms a call\n\n| | {OURS} | {FLOOR} | {PEER} |\n|---|---|---|---|")?;
             for (name, values) in self.rows(*delay)? {
                 let cells: Vec<String> =
                     values.into_iter().map(|value| value.unwrap_or_else(|| "–".to_owned())).collect();
@@ -46,7 +53,7 @@ impl Report {
         }
         writeln!(
             text,
-            "## Artifact\n\n| | {OURS} | {FLOOR} | {PEER} (handler.py alone) |\n|---|---|---|---|"
+            "### Artifact\n\n| | {OURS} | {FLOOR} | {PEER} (handler.py alone) |\n|---|---|---|---|"
         )?;
         for (name, value) in [
             ("zipped, bytes", (|artifact: &Artifact| artifact.zipped) as fn(&Artifact) -> usize),
@@ -58,12 +65,6 @@ impl Report {
                 .map(|found| value(found).to_string())
                 .collect();
             writeln!(text, "| {name} | {} |", cells.join(" | "))?;
-        }
-        writeln!(text, "\n## Budgets\n\n| | measured | budget | |\n|---|---|---|---|")?;
-        for budget in self.budgets()? {
-            let verdict = if budget.is_kept() { "kept" } else { "**missed**" };
-            let Budget { name, measured, most } = budget;
-            writeln!(text, "| {name} | {measured:.3} | {most:.3} | {verdict} |")?;
         }
         Ok(text)
     }
