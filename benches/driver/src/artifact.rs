@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 use std::path::Path;
 
+/// What the zipped binary may have at most, in bytes.
+pub(crate) const MOST_ZIPPED: usize = 3_500_000;
+
 /// In bytes.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

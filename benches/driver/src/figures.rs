@@ -1,4 +1,4 @@
-//! What all runs together say: a spread for each step of each subject, and what the budgets make of it.
+//! What all runs together say: a spread for each step of each subject.
 
 use crate::samples::Spread;
 use crate::scenario::Run;

@@ -93,8 +93,5 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     std::fs::write(arguments.output.join("bench.json"), serde_json::to_string_pretty(&report)? + "\n")?;
     std::fs::write(arguments.output.join("bench.md"), &table)?;
     println!("{table}");
-    match report.missed()?.as_slice() {
-        [] => Ok(()),
-        missed => Err(format!("budgets missed: {}", missed.join("; ")).into()),
-    }
+    report.verdict()
 }
