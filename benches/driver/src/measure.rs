@@ -4,7 +4,7 @@ use crate::artifact::Artifact;
 use crate::backend::Backend;
 use crate::certificates::Certificates;
 use crate::figures::Figures;
-use crate::report::Report;
+use crate::report::{FLOOR, OURS, PEER, Report};
 use crate::scenario::{self, Repeats, Run};
 use crate::subject::Subject;
 use std::collections::BTreeMap;
@@ -45,9 +45,6 @@ pub(crate) struct Arguments {
 
 /// How long AWS takes for a call, in milliseconds.
 pub(crate) const DELAYS: [u64; 2] = [0, 10];
-pub(crate) const OURS: &str = "remediator";
-pub(crate) const FLOOR: &str = "floor";
-pub(crate) const PEER: &str = "python";
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&arguments.output)?;

@@ -2,13 +2,17 @@
 
 use crate::artifact::{Artifact, MOST_ZIPPED};
 use crate::figures::{Figures, StepFigures};
-use crate::measure::{FLOOR, OURS, PEER};
 use crate::samples::Spread;
 use crate::scenario::WARM;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
+
+/// The columns of the tables.
+pub(crate) const OURS: &str = "remediator";
+pub(crate) const FLOOR: &str = "floor";
+pub(crate) const PEER: &str = "python";
 
 /// All that was measured.
 #[derive(Debug, Serialize)]
