@@ -1,9 +1,9 @@
-//! IAM's names of the actions that this is about.
+//! The IAM actions that denials are about.
 
 /// The only action that is ever granted.
 pub const ACTION: &str = "lambda:InvokeFunction";
 
-/// What a call of a function URL needs as well, and is never granted.
+/// The action that a call of a function URL needs as well. It is never granted.
 ///
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>.
 pub const URL_ACTION: &str = "lambda:InvokeFunctionUrl";

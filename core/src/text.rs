@@ -1,40 +1,33 @@
-//! Text that somebody else wrote, made fit to be shown.
+//! Untrusted text, made safe to show.
 //!
-//! Session names, user agents and whole messages are chosen by callers. Shown in a mail, a chat or a log they must stay
-//! inside their line, their field and their quotes, so only printable ASCII without the backtick is left as it is.
+//! Callers choose session names, user agents and whole messages. In a mail, a chat or a log these must not leave their
+//! line, their field or their quotes, so they are shown as printable ASCII without the backtick.
 
-/// `text` on one line of printable ASCII: anything else as `\u{...}`, and what exceeds `max` characters cut off.
+/// Returns `text` on one line of printable ASCII, at most `max` characters long and cut with `...` beyond that.
+///
+/// Every other character, and the backtick, becomes `\u{...}`.
 pub fn one_line(text: &str, max: usize) -> String {
-    let mut is_fit = text.len() <= max;
-    for byte in text.bytes() {
-        is_fit &= is_plain(byte);
-    }
-    if is_fit {
-        return text.to_owned();
-    }
     let mut line = String::with_capacity(text.len().min(max));
     for character in text.chars() {
-        let escaped = character.escape_unicode();
-        let is_plain = u8::try_from(character).is_ok_and(is_plain);
-        let width = if is_plain { 1 } else { escaped.len() };
-        if line.len() + width > max {
-            // The line is ASCII, so that truncating it cannot split a character.
-            line.truncate(max.saturating_sub(3));
-            line.push_str("...");
-            break;
-        }
-        if is_plain {
+        let fitting = line.len();
+        if is_safe(character) {
             line.push(character);
         } else {
-            line.extend(escaped);
+            line.extend(character.escape_unicode());
+        }
+        if line.len() > max {
+            // The line is ASCII, so no character is split.
+            line.truncate(fitting.min(max.saturating_sub(3)));
+            line.push_str("...");
+            break;
         }
     }
     line
 }
 
-/// A backtick would end the quotes that such text is shown in.
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'_' | b'a'..=b'~')
+/// Whether a character is shown as it is: printable ASCII, but no backtick, which would end the quotes around the text.
+fn is_safe(character: char) -> bool {
+    matches!(character, ' '..='_' | 'a'..='~')
 }
 
 #[cfg(test)]

@@ -1,58 +1,60 @@
-//! Wildcards as IAM has them: `*` for any text, also none, and `?` for one character, anchored at both ends.
+//! Wildcards as in IAM: `*` matches any text, also none, and `?` one character, anchored at both ends.
 //!
-//! Not a regular expression and not a shell's glob: nothing else is special, and case counts.
+//! Neither a regular expression nor a shell's glob: no other character is special, and case counts.
 
-/// What stands for other text.
+/// The wildcards.
 pub const WILDCARDS: [char; 2] = ['*', '?'];
 
 /// Whether `pattern` matches all of `text`.
 ///
-/// A `*` in `text` stands for itself and is matched by a `*` alone. So it may be read as a wildcard, too: whatever
-/// `text` as a pattern would match, `pattern` matches then as well.
+/// A `*` in `text` is matched by `*` alone. So `text` may be a pattern, too: then a match means that `pattern` matches
+/// everything that `text` matches.
 pub fn matches(pattern: &str, text: &str) -> bool {
-    matches_inside(None, pattern, text)
+    matches_within(None, pattern, text)
 }
 
-/// Whether both have equally many colon-separated parts and each part of `pattern` matches that of `text`: a wildcard does
-/// not reach over a colon.
+/// Whether both have equally many colon-separated parts, and each part of `pattern` matches its part of `text`: no
+/// wildcard matches a colon.
 pub fn matches_parts(pattern: &str, text: &str) -> bool {
-    matches_inside(Some(b':'), pattern, text)
+    matches_within(Some(b':'), pattern, text)
 }
 
-fn matches_inside(separator: Option<u8>, pattern: &str, text: &str) -> bool {
+/// Matches all of `text`; no wildcard matches `separator`.
+fn matches_within(separator: Option<u8>, pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut in_text) = (0, 0);
-    // Where to go on when the text after the last `*` does not fit: that `*` takes one character more.
-    let mut retry = None;
+    let (mut in_pattern, mut in_text) = (0, 0);
+    // The last `*`: the place after it in the pattern, and the end in the text of what it matches so far.
+    let mut last_star = None;
     while let Some(&byte) = text.get(in_text) {
         let is_separator = separator == Some(byte);
-        match pattern.get(at) {
+        match pattern.get(in_pattern) {
             Some(b'*') => {
-                at += 1;
-                retry = Some((at, in_text));
+                in_pattern += 1;
+                last_star = Some((in_pattern, in_text));
             }
             Some(&wanted) if wanted == byte || (wanted == b'?' && byte != b'*' && !is_separator) => {
-                at += 1;
+                in_pattern += 1;
                 in_text += 1;
                 if is_separator {
-                    // The parts before it are done with.
-                    retry = None;
+                    // The parts before it have matched.
+                    last_star = None;
                 }
             }
             Some(_) | None => {
-                let Some((after_star, taken)) = retry else {
+                // The last `*` must match one more character.
+                let Some((after_star, matched)) = last_star else {
                     return false;
                 };
-                if separator.is_some() && text.get(taken).copied() == separator {
+                if separator.is_some() && text.get(matched).copied() == separator {
                     return false;
                 }
-                at = after_star;
-                in_text = taken + 1;
-                retry = Some((after_star, in_text));
+                in_pattern = after_star;
+                in_text = matched + 1;
+                last_star = Some((after_star, in_text));
             }
         }
     }
-    pattern.get(at..).unwrap_or_default().iter().all(|&byte| byte == b'*')
+    pattern.get(in_pattern..).unwrap_or_default().iter().all(|&byte| byte == b'*')
 }
 
 /// Whether `text` holds a wildcard.
@@ -60,7 +62,7 @@ pub fn has_wildcard(text: &str) -> bool {
     text.contains(WILDCARDS)
 }
 
-/// Whether it stands for other text.
+/// Whether `byte` is a wildcard.
 pub fn is_wildcard(byte: u8) -> bool {
     WILDCARDS.contains(&char::from(byte))
 }

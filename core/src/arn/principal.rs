@@ -1,10 +1,10 @@
-//! Who was denied, as far as IAM can grant to them.
+//! IAM users and roles, and sessions of roles.
 //!
-//! A [`Principal`] is an IAM user or an IAM role: the two that hold an inline policy. It is not a session: a
-//! [`RoleSession`] only says which role's name and account it belongs to, its session name is the caller's own choice
-//! and decides nothing.
+//! A [`Principal`] is an IAM user or role: the two identities that hold inline policies. A session is not one: its
+//! ARN states the role's name and account, but not the role's path, and its session name is the caller's own
+//! choice and proves nothing. [`RoleSession`] borrows what such an ARN says; [`SessionRole`] owns it.
 
-use crate::arn::{ACCOUNT_LENGTH, Arn};
+use crate::arn::Arn;
 use std::fmt;
 
 /// Whether an inline policy belongs to a user or to a role.
@@ -28,31 +28,28 @@ impl PrincipalKind {
 
 /// An IAM user or role, from its ARN.
 ///
-/// IAM's calls take the friendly [`name`](Self::name), of which the path is no part; the allowlist names the whole ARN.
+/// IAM's calls take the friendly [`name`](Self::name), without the path; the allowlist names the whole ARN.
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Principal {
     kind: PrincipalKind,
-    text: String,
-    /// How long its parts are whose length may differ; the name has the rest.
-    partition: usize,
-    path: usize,
+    arn: String,
 }
 
 impl Principal {
-    /// Reads the ARN of a user or a role.
+    /// Parses the ARN of a user or a role. `None` if `text` is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let arn = Arn::parse(text)?;
         if arn.service != "iam" || !arn.region.is_empty() || arn.account.is_empty() {
             return None;
         }
-        let (kind, path, _) = split_resource(arn.resource)?;
-        Some(Self { kind, text: text.to_owned(), partition: arn.partition.len(), path: path.len() })
+        let (kind, _, _) = split_resource(arn.resource)?;
+        Some(Self { kind, arn: text.to_owned() })
     }
 
     /// The whole ARN, path included.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.arn
     }
 
     /// User or role.
@@ -62,43 +59,37 @@ impl Principal {
 
     /// The partition, such as `aws`.
     pub fn partition(&self) -> &str {
-        self.part("arn:".len(), self.partition)
+        self.part(1)
     }
 
     /// The account: twelve digits.
     pub fn account(&self) -> &str {
-        self.part(self.account_at(), ACCOUNT_LENGTH)
+        self.part(4)
     }
 
     /// The path, with both slashes: `/`, or `/service-role/`.
     pub fn path(&self) -> &str {
-        self.part(self.path_at(), self.path)
+        let before_name = self.arn.strip_suffix(self.name()).unwrap_or_default();
+        before_name.find('/').and_then(|start| before_name.get(start..)).unwrap_or_default()
     }
 
-    /// The friendly name: what IAM calls `UserName` or `RoleName`.
+    /// The friendly name: IAM's `UserName` or `RoleName`.
     pub fn name(&self) -> &str {
-        self.text.get(self.path_at() + self.path..).unwrap_or_default()
+        self.arn.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The path and the name, without the slash that the path begins with.
+    /// The path without its first slash, and the name: everything after `user/` or `role/`.
     pub(crate) fn path_and_name(&self) -> &str {
-        self.text.get(self.path_at() + 1..).unwrap_or_default()
+        self.arn.split_once('/').map_or("", |(_, path_and_name)| path_and_name)
     }
 
-    fn account_at(&self) -> usize {
-        "arn:".len() + self.partition + ":iam::".len()
+    /// The colon-separated part at `index`, from 0 on.
+    fn part(&self, index: usize) -> &str {
+        self.arn.split(':').nth(index).unwrap_or_default()
     }
 
-    fn path_at(&self) -> usize {
-        self.account_at() + ACCOUNT_LENGTH + ":".len() + self.kind.as_str().len()
-    }
-
-    fn part(&self, at: usize, length: usize) -> &str {
-        self.text.get(at..at + length).unwrap_or_default()
-    }
-
-    /// Whether AWS owns the role, so that nobody else can modify it: a service-linked role, or one that IAM Identity
-    /// Center reserved.
+    /// Whether AWS owns the role, so that nobody else can modify it: a service-linked role, or one that IAM
+    /// Identity Center reserved.
     ///
     /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html> and
     /// <https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html>.
@@ -107,8 +98,8 @@ impl Principal {
             && ["/aws-service-role/", "/aws-reserved/"].iter().any(|path| self.path().starts_with(path))
     }
 
-    /// Whether both name one principal. A role's name is unique in its account whatever its path, and IAM tells names
-    /// apart without regard to case.
+    /// Whether both name one principal: a role's name is unique in its account whatever its path, and IAM compares
+    /// names without regard to case.
     pub fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind
             && self.account() == other.account()
@@ -116,20 +107,21 @@ impl Principal {
     }
 }
 
-/// The whole ARN, path included.
+/// Writes the whole ARN, path included.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.arn)
     }
 }
 
+/// Writes the whole ARN, as `Display` does.
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.arn)
     }
 }
 
-/// A session of a role: `arn:partition:sts::account:assumed-role/role-name/session-name`. The role's path is not in it.
+/// A session of a role, borrowed from its ARN: `arn:partition:sts::account:assumed-role/role-name/session-name`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleSession<'a> {
     /// The partition, such as `aws`.
@@ -141,16 +133,16 @@ pub struct RoleSession<'a> {
 }
 
 impl<'a> RoleSession<'a> {
-    /// Reads the ARN of a session.
+    /// Parses the ARN of a session. `None` if `text` is not one.
     pub fn parse(text: &'a str) -> Option<Self> {
         let arn = Arn::parse(text)?;
-        let (role_name, session) = arn.resource.strip_prefix("assumed-role/")?.split_once('/')?;
-        let well_formed = arn.service == "sts"
+        let (role_name, session_name) = arn.resource.strip_prefix("assumed-role/")?.split_once('/')?;
+        let is_well_formed = arn.service == "sts"
             && arn.region.is_empty()
             && !arn.account.is_empty()
             && is_name(role_name)
-            && is_name(session);
-        well_formed.then_some(Self { partition: arn.partition, account: arn.account, role_name })
+            && is_name(session_name);
+        is_well_formed.then_some(Self { partition: arn.partition, account: arn.account, role_name })
     }
 
     /// Whether it is a session of `role`.
@@ -161,7 +153,7 @@ impl<'a> RoleSession<'a> {
     }
 }
 
-/// The role of a session, of which the path is not known: what [`RoleSession`] borrows, with the session's whole ARN.
+/// The role of a session: its path is unknown until IAM is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRole {
     arn: String,
@@ -171,11 +163,11 @@ pub struct SessionRole {
 }
 
 impl SessionRole {
-    /// Reads the ARN of a session.
+    /// Parses the ARN of a session. `None` if `text` is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let RoleSession { partition, account, role_name } = RoleSession::parse(text)?;
-        let [partition, account, name] = [partition, account, role_name].map(str::to_owned);
-        Some(Self { arn: text.to_owned(), partition, account, name })
+        let [arn, partition, account, name] = [text, partition, account, role_name].map(str::to_owned);
+        Some(Self { arn, partition, account, name })
     }
 
     /// The session's ARN.
@@ -183,18 +175,18 @@ impl SessionRole {
         &self.arn
     }
 
-    /// What it says of the role.
+    /// The session, borrowed.
     pub fn session(&self) -> RoleSession<'_> {
         RoleSession { partition: &self.partition, account: &self.account, role_name: &self.name }
     }
 
-    /// Whether the role is AWS's own by its name, which is all that is known: IAM Identity Center and service-linked roles
-    /// begin so.
+    /// Whether the role's name says that AWS owns it: roles of IAM Identity Center and service-linked roles have
+    /// reserved prefixes. The path, which [`Principal::is_protected`] looks at, is not known.
     pub fn is_protected(&self) -> bool {
         ["AWSReservedSSO_", "AWSServiceRoleFor"].iter().any(|prefix| self.name.starts_with(prefix))
     }
 
-    /// Whether it can be `role`, whose name is unique in its account whatever its path.
+    /// Whether the role can be `role`: a role's name is unique in its account whatever its path.
     pub fn may_be(&self, role: &Principal) -> bool {
         role.kind == PrincipalKind::Role
             && self.account == role.account()
@@ -202,35 +194,29 @@ impl SessionRole {
     }
 }
 
-/// Takes apart what an ARN says of a user or a role, such as `user/path/name`: the kind, the path with both slashes, the name.
+/// Splits the resource of a user's or role's ARN, such as `user/path/name`, into its kind, its path with both slashes,
+/// and its name. `None` if one of them is malformed.
 pub(crate) fn split_resource(resource: &str) -> Option<(PrincipalKind, &str, &str)> {
-    let (kind, rest) = match resource.split_at_checked("user".len())? {
-        ("user", rest) => (PrincipalKind::User, rest),
-        ("role", rest) => (PrincipalKind::Role, rest),
-        _ => return None,
+    let (kind, path_and_name) = match resource.strip_prefix("user") {
+        Some(rest) => (PrincipalKind::User, rest),
+        None => (PrincipalKind::Role, resource.strip_prefix("role")?),
     };
-    let (path, name) = rest.split_at_checked(rest.rfind('/')? + 1)?;
+    let (_, name) = path_and_name.rsplit_once('/')?;
+    let path = path_and_name.strip_suffix(name)?;
     (is_path(path) && is_name(name)).then_some((kind, path, name))
 }
 
-/// Names of users, roles and sessions: `[\w+=,.@-]{1,64}`.
+/// Whether `text` can be the name of a user, a role or a session: `[\w+=,.@-]{1,64}`.
 fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
 }
 
-/// A path: `/`, or printable ASCII between two slashes, up to 512 characters.
+/// Whether `text` can be a path: `/`, or parts of printable ASCII, each between two slashes, up to 512 characters.
 fn is_path(text: &str) -> bool {
     let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
-    text == "/"
-        || (text.len() <= 512
-            && inner.is_some_and(|inner| {
-                !inner.is_empty() && inner.split('/').all(|part| !part.is_empty()) && is_graphic(inner)
-            }))
-}
-
-fn is_graphic(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic());
+    text == "/" || (text.len() <= 512 && inner.is_some_and(|inner| inner.split('/').all(is_part)))
 }
 
 #[cfg(test)]
