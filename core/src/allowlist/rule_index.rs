@@ -1,29 +1,30 @@
-//! Which rules of a list may match a pair of ARNs, without asking them all.
+//! An index of a list's rules: finds the few that may match a pair of ARNs among thousands.
 //!
-//! Each pattern is filed under a text that every ARN which it matches has at the same place: its name where it has no
-//! wildcard, and otherwise the beginning or the end of its name, whichever is longer. What has neither, such as `*clip*`,
-//! is filed under the empty text, which all of them have.
+//! Each pattern is filed under a text that every ARN which it matches has in the same place: the whole name if it has no
+//! wildcard, else the beginning or the end of the name, whichever is longer. A pattern with neither, such as `*clip*`,
+//! is filed under the empty text, which every name has.
 //!
-//! The index decides nothing: whoever uses it asks each rule that it gives, in the list's order. It knows the texts by their
-//! hashes alone, so where two texts have one hash, a rule is asked in vain.
+//! The index decides nothing: the caller asks each rule that it returns. It keeps hashes instead of texts, so a
+//! collision costs one rule asked in vain.
 
+use crate::allowlist::rule::Rule;
 use crate::arn::FunctionArn;
 use crate::arn::pattern;
 use crate::arn::principal::Principal;
 
-/// A text's hash, and the place in the list of a rule that is filed under it.
+/// A text's hash, and the place in the list of a rule that is filed under that text.
 type Entry = (u64, usize);
 
-/// The index of a list.
+/// The index of a list: its rules by their principals, and by their functions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RuleIndex {
-    principals: Side,
-    functions: Side,
+    principals: NameIndex,
+    functions: NameIndex,
 }
 
-/// One half of the rules.
+/// Rules by the names in their patterns.
 #[derive(Debug, Clone, Default)]
-struct Side {
+struct NameIndex {
     /// By the whole name.
     exact: Table,
     /// By the beginning of the name.
@@ -32,53 +33,42 @@ struct Side {
     endings: Tables,
 }
 
-/// Texts of one length.
+/// Entries in the order of their hashes.
 #[derive(Debug, Clone, Default)]
 struct Table(Vec<Entry>);
 
-/// Texts of all lengths, in a table for each.
+/// A table for each length of text, from 0 on.
 #[derive(Debug, Clone, Default)]
 struct Tables(Vec<Table>);
 
 impl RuleIndex {
-    /// Files the rule at `place` under its patterns.
-    pub(crate) fn add<'a>(
-        &mut self,
-        place: usize,
-        principals: impl Iterator<Item = &'a str>,
-        functions: impl Iterator<Item = &'a str>,
-    ) {
-        principals.for_each(|pattern| self.principals.add(place, pattern));
-        functions.for_each(|pattern| self.functions.add(place, pattern));
-    }
-
-    /// Puts everything in order: nothing is found before.
-    pub(crate) fn sort(&mut self) {
-        for Side { exact, beginnings, endings } in [&mut self.principals, &mut self.functions] {
-            for table in beginnings.0.iter_mut().chain(&mut endings.0).chain([exact]) {
-                table.0.sort_unstable();
-            }
+    /// Files each rule under its patterns.
+    pub(crate) fn new(rules: &[Rule]) -> Self {
+        let mut index = Self::default();
+        for (place, rule) in rules.iter().enumerate() {
+            rule.principals().iter().for_each(|pattern| index.principals.add(place, pattern.as_str()));
+            rule.functions().iter().for_each(|pattern| index.functions.add(place, pattern.as_str()));
         }
+        index.principals.sort();
+        index.functions.sort();
+        index
     }
 
-    /// The places of the rules that may match, in ascending order: all that do are among them.
+    /// Returns the places of the rules that may match, in ascending order. Every rule that matches is among them.
     pub(crate) fn candidates(&self, principal: &Principal, function: &FunctionArn) -> Vec<usize> {
-        let of_principal = self.principals.find(principal.path_and_name());
-        let of_function = self.functions.find(function.name());
-        // Either half suffices, so the smaller one.
+        let by_principal = self.principals.find(principal.path_and_name());
+        let by_function = self.functions.find(function.name());
+        // A rule that matches is in both, so the smaller one suffices.
         let count = |found: &[&[Entry]]| found.iter().map(|entries| entries.len()).sum::<usize>();
-        let found = if count(&of_principal) <= count(&of_function) { of_principal } else { of_function };
-        let mut places = Vec::with_capacity(count(&found));
-        for entries in found {
-            places.extend(entries.iter().map(|(_, place)| *place));
-        }
+        let found = if count(&by_principal) <= count(&by_function) { by_principal } else { by_function };
+        let mut places: Vec<usize> = found.into_iter().flatten().map(|(_, place)| *place).collect();
         places.sort_unstable();
         places.dedup();
         places
     }
 }
 
-impl Side {
+impl NameIndex {
     fn add(&mut self, place: usize, pattern: &str) {
         let name = name_of(pattern);
         if !pattern::has_wildcard(name) {
@@ -95,10 +85,16 @@ impl Side {
         }
     }
 
-    /// All that is filed under the name, or under a beginning or an end of it.
+    /// Sorts the tables, which [`find`](Self::find) relies on.
+    fn sort(&mut self) {
+        for table in self.beginnings.0.iter_mut().chain(&mut self.endings.0).chain([&mut self.exact]) {
+            table.0.sort_unstable();
+        }
+    }
+
+    /// Returns the entries that are filed under `name`, or under a beginning or an end of it.
     fn find(&self, name: &str) -> Vec<&[Entry]> {
-        let mut found = Vec::with_capacity(8);
-        found.push(self.exact.get(hash(name.bytes())));
+        let mut found = vec![self.exact.get(hash(name.bytes()))];
         self.beginnings.find(name.bytes(), &mut found);
         self.endings.find(name.bytes().rev(), &mut found);
         found
@@ -116,16 +112,16 @@ impl Tables {
         }
     }
 
-    /// What is filed under any text that `text` begins with.
+    /// Adds to `found` the entries of every text that `text` begins with.
     fn find<'a>(&'a self, mut text: impl Iterator<Item = u8>, found: &mut Vec<&'a [Entry]>) {
-        // The hash of a text is that of the text without its last byte, and this byte.
+        // Each byte extends the hash of the bytes before it.
         let mut hash = EMPTY;
         for table in &self.0 {
             if !table.0.is_empty() {
                 found.push(table.get(hash));
             }
             let Some(byte) = text.next() else { break };
-            hash = hashed(hash, byte);
+            hash = extend(hash, byte);
         }
     }
 }
@@ -139,26 +135,20 @@ impl Table {
     }
 }
 
-/// What follows `user/`, `role/` or `function:` in a pattern. As in an ARN, six separators come before it: no wildcard stands
-/// for one of these.
+/// Returns what follows `user/`, `role/` or `function:` in a pattern: all after the sixth colon or slash. No wildcard
+/// stands for one of these six.
 fn name_of(pattern: &str) -> &str {
-    let is_separator = |byte: u8| byte == b':' || byte == b'/';
-    let mut separators = 0;
-    let end = pattern.bytes().position(|byte| {
-        separators += u32::from(is_separator(byte));
-        separators == 6
-    });
-    end.and_then(|at| pattern.get(at + 1..)).unwrap_or_default()
+    pattern.splitn(7, [':', '/']).nth(6).unwrap_or_default()
 }
 
-/// The hash of the empty text. This is FNV-1a, which takes byte for byte; see
+/// The hash of the empty text. The hash is FNV-1a, which takes a text byte by byte; see
 /// <https://datatracker.ietf.org/doc/draft-eastlake-fnv>.
 const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
 
-fn hashed(hash: u64, byte: u8) -> u64 {
+fn extend(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
 }
 
 fn hash(text: impl Iterator<Item = u8>) -> u64 {
-    text.fold(EMPTY, hashed)
+    text.fold(EMPTY, extend)
 }
