@@ -1,64 +1,39 @@
-//! The function's configuration: read once, from the environment, and checked before the first event.
+//! The function's configuration: environment variables, read and checked once, before the first event.
 //!
-//! A bad value stops the cold start with a message that names the variable, to the log and to whoever invokes the function.
-//! Nothing is guessed in its place.
+//! A missing or bad value stops the cold start with an error that names the variable. The error goes to the log and to
+//! whoever invokes the function.
 
+use crate::allowlist_source::{AllowlistLocation, SsmParameter};
+use crate::sns::Topic;
 use remediator_core::allowlist::Allowlist;
 use remediator_core::arn::Arn;
 use remediator_core::arn::principal::{Principal, PrincipalKind};
 use std::time::Duration;
 
-/// An hour: long enough for a storm, short enough to hear of a denial again on the same day.
+/// An hour: long enough to outlast a burst of denials, short enough for a reminder on the same day.
 const DEFAULT_NOTICE_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// All that the environment decides.
+/// The values of the variables.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `ALLOWLIST`: the list, or where it is.
+    /// `ALLOWLIST`: the list, or the SSM parameter that holds it.
     pub allowlist: AllowlistLocation,
-    /// `TOPIC_ARN`: where notices go.
+    /// `TOPIC_ARN`: the topic of the notices.
     pub topic: Topic,
-    /// `MODE`: whether anything is written.
+    /// `MODE`: whether grants are written.
     pub mode: Mode,
-    /// `NOTICE_INTERVAL`: how long after a notice its repeats are left out.
+    /// `NOTICE_INTERVAL`: how long repeats of a notice are suppressed.
     pub notice_interval: Duration,
     /// `OWN_ROLE_ARN`: the function's execution role.
     pub own_role: Option<Principal>,
-    /// `AWS_SAM_LOCAL`, which `sam local` sets: the invoked function's ARN holds an account made up by the emulator.
+    /// `AWS_SAM_LOCAL`, which `sam local` sets: the account in the invoked function's ARN is the emulator's invention.
     pub is_emulated: bool,
-    /// The name of the log group that this function logs to: `AWS_LAMBDA_LOG_GROUP_NAME`, and where it is not set Lambda's
-    /// default for `AWS_LAMBDA_FUNCTION_NAME`.
+    /// The log group that this function logs to: `AWS_LAMBDA_LOG_GROUP_NAME`, or if that is not set Lambda's default for
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
     ///
-    /// Both are Lambda's own: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html> and
+    /// Lambda sets both variables: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html> and
     /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html>.
     pub own_log_group: Option<String>,
-}
-
-/// Where the allowlist is.
-#[derive(Debug, Clone)]
-pub enum AllowlistLocation {
-    /// In the variable itself.
-    Inline(Allowlist),
-    /// In a parameter of SSM's Parameter Store, by name or ARN.
-    Ssm(SsmParameter),
-}
-
-/// A parameter of SSM's Parameter Store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SsmParameter {
-    /// The name or the ARN, as `GetParameter` takes it.
-    pub name: String,
-    /// The region, where an ARN states it.
-    pub region: Option<String>,
-}
-
-/// A standard SNS topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topic {
-    /// The topic's ARN.
-    pub arn: String,
-    /// The topic's region, which is the one that its publisher must call.
-    pub region: String,
 }
 
 /// Whether grants are written.
@@ -70,7 +45,7 @@ pub enum Mode {
     DryRun,
 }
 
-/// A variable that is missing or has a bad value.
+/// A variable is missing or has a bad value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {variable}: {problem}; expected {expected}")]
 pub struct ConfigError {
@@ -80,7 +55,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// A code that an alarm or a metric filter can match.
+    /// Returns the stable code that an alarm or a metric filter can match.
     pub fn code(&self) -> &'static str {
         if self.variable == ALLOWLIST { "AllowlistUnreadable" } else { "BadConfiguration" }
     }
@@ -97,6 +72,10 @@ const AWS_LAMBDA_FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 impl Config {
     /// Reads the variables through `get`.
+    ///
+    /// # Errors
+    ///
+    /// A variable is missing or has a bad value.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Ok(Self {
             allowlist: allowlist(get(ALLOWLIST))?,

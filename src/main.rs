@@ -45,12 +45,12 @@ fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 async fn start() -> Result<Remediator, Error> {
     let config = Config::read(variable)?;
     let https = Https::new()?;
-    let clients = Clients::new(&config, &https);
-    clients.connect_ahead().await;
+    let clients = Clients::new(&https, &config.topic.region, config.allowlist.ssm_region());
+    clients.preconnect(&https).await;
     let remediator = Remediator::new(config, clients, Box::new(SystemTime::now));
     remediator.start().await?;
     // Lambda gives the init phase more of a processor than a small function has afterwards.
-    https.connected().await;
+    https.wait_for_preconnections().await;
     Ok(remediator)
 }
 

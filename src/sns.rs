@@ -1,11 +1,20 @@
-//! The edge to SNS: publishes a notice on the topic.
+//! SNS: publishes notices on the topic.
 
 use crate::aws::error::explain;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 use remediator_core::notice::Notice;
 
-/// A notice that SNS did not take.
+/// A standard SNS topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// The topic's ARN.
+    pub arn: String,
+    /// The topic's region, in which SNS must be called.
+    pub region: String,
+}
+
+/// SNS did not accept a notice.
 #[derive(Debug, thiserror::Error)]
 #[error("the notice was not published to {topic}: {context}")]
 pub struct NoticeError {
@@ -17,7 +26,7 @@ pub struct NoticeError {
 ///
 /// # Errors
 ///
-/// SNS did not take it.
+/// SNS did not accept it.
 pub async fn publish(notice: Notice, sns: &Client, topic_arn: &str) -> Result<(), NoticeError> {
     let failed = |context: String| NoticeError { topic: topic_arn.to_owned(), context };
     let Notice { subject, message, attributes } = notice;

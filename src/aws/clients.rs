@@ -1,102 +1,94 @@
-//! The AWS clients: one HTTP client, one TLS stack, and time limits that end inside the function's own.
+//! The AWS clients: one connection pool, and time limits well within the function's own.
 //!
 //! Standard variables such as `AWS_REGION` and `AWS_ENDPOINT_URL` keep their meaning.
 
 use crate::aws::https::Https;
 use crate::aws::variables;
-use crate::config::{AllowlistLocation, Config};
 use aws_sdk_iam::config::{BehaviorVersion, IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use std::sync::LazyLock;
 use std::time::Duration;
-use tokio::task::yield_now;
 
-/// A hung call is given up and tried again well before Lambda would end the function, whose timeout is 60 seconds in
-/// template.yaml. Where several calls hang one after the other, the handler ends it in time and says in which step.
+/// Limits of one attempt and of one call with its retries. Both are well below the function's timeout, 60 seconds in
+/// template.yaml. If several calls hang in a row, the handler ends the invocation in time and says in which step.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
-/// The cold start reads the allowlist, and Lambda gives it ten seconds.
+/// Limit of a call to SSM, which the cold start awaits: Lambda gives that ten seconds.
 ///
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>.
 const SSM_TIMEOUT: Duration = Duration::from_secs(6);
-/// Throttling and 5xx are tried again at once; what lasts longer is Lambda's to retry, minutes later.
+/// The SDK retries throttling and 5xx at once. What lasts longer is left to Lambda, which retries minutes later.
 const ATTEMPTS: u32 = 3;
 
-/// A client that is made when it is first asked for.
-pub type Lazy<Client> = LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>;
-
-/// A client for each service that is called, and what they send with.
+/// A client for each service that is called.
 #[derive(Debug)]
 pub struct Clients {
     /// IAM, a global service.
     pub iam: aws_sdk_iam::Client,
-    /// SNS, in the topic's region. Made while the connection to IAM waits for its peer.
-    pub sns: Lazy<aws_sdk_sns::Client>,
-    /// SSM, in the parameter's region. Not made if the allowlist is not there, since making it is a tenth of the cold start.
-    pub ssm: Lazy<aws_sdk_ssm::Client>,
-    /// What they send with, which connects ahead and can hold a call back. `None` where calls are answered before they get there.
-    pub https: Option<Https>,
+    /// SNS, in the topic's region.
+    pub sns: aws_sdk_sns::Client,
+    /// SSM, in the parameter's region. `None` if the allowlist is not in a parameter: making a client takes a tenth of
+    /// the cold start.
+    pub ssm: Option<aws_sdk_ssm::Client>,
+}
+
+/// The region in which SSM is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SsmRegion<'a> {
+    /// The function's own.
+    Own,
+    /// The one that the parameter's ARN states.
+    Stated(&'a str),
 }
 
 impl Clients {
-    /// Builds them; nothing is connected yet.
-    pub fn new(config: &Config, https: &Https) -> Self {
+    /// Makes the clients, without connecting yet; one of SSM only if its region is given.
+    pub fn new(https: &Https, topic_region: &str, ssm: Option<SsmRegion<'_>>) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let shared = variables::read(|name| std::env::var(name).ok())
             .behavior_version(BehaviorVersion::latest())
-            .http_client(https.client())
+            .http_client(https.sdk_client())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            // The time limit of an attempt ends a stalled one, too.
+            // A stalled stream ends with its attempt's time limit.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            // The credentials are at hand anyway, and stay the same as long as the process.
+            // The credentials are in memory, and stay the same as long as the process.
             .identity_cache(IdentityCache::no_cache())
             .build();
-        let iam = aws_sdk_iam::Client::new(&shared);
-        let sns_config = in_region(&shared, Some(config.topic.region.clone()));
-        let sns = move || aws_sdk_sns::Client::new(&sns_config);
-        let ssm_region = match &config.allowlist {
-            AllowlistLocation::Ssm(parameter) => parameter.region.clone(),
-            AllowlistLocation::Inline(_) => None,
-        };
-        let ssm = move || {
-            let config = in_region(&shared, ssm_region).into_builder();
-            let timeouts = TimeoutConfig::builder()
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .operation_timeout(SSM_TIMEOUT)
-                .build();
-            aws_sdk_ssm::Client::new(&config.timeout_config(timeouts).build())
-        };
         Self {
-            iam,
-            sns: LazyLock::new(Box::new(sns)),
-            ssm: LazyLock::new(Box::new(ssm)),
-            https: Some(https.clone()),
+            iam: aws_sdk_iam::Client::new(&shared),
+            sns: aws_sdk_sns::Client::new(&in_region(&shared, topic_region)),
+            ssm: ssm.map(|region| ssm_client(&shared, region)),
         }
     }
 
-    /// Begins to connect to IAM and SNS. Nothing is called, and whatever fails will fail again, and be told, when it is needed.
-    pub async fn connect_ahead(&self) {
-        let Some(https) = &self.https else { return };
+    /// Begins to connect to IAM and SNS, without calling them. Ignores errors: the first real call meets the same and
+    /// reports it.
+    pub async fn preconnect(&self, https: &Https) {
         let iam = self.iam.get_user_policy().user_name("-").policy_name("-").customize();
-        drop(iam.interceptor(https.connect_only()).send().await);
-        // While the one waits for its peer, the other is prepared.
-        yield_now().await;
+        drop(iam.interceptor(https.preconnect_only()).send().await);
         let sns = self.sns.publish().message("-").customize();
-        drop(sns.interceptor(https.connect_only()).send().await);
-        yield_now().await;
+        drop(sns.interceptor(https.preconnect_only()).send().await);
     }
 }
 
-fn in_region(shared: &SdkConfig, region: Option<String>) -> SdkConfig {
-    match region {
-        Some(region) => shared.to_builder().region(Region::new(region)).build(),
-        None => shared.clone(),
-    }
+fn ssm_client(shared: &SdkConfig, region: SsmRegion<'_>) -> aws_sdk_ssm::Client {
+    let config = match region {
+        SsmRegion::Own => shared.clone(),
+        SsmRegion::Stated(region) => in_region(shared, region),
+    };
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(SSM_TIMEOUT)
+        .build();
+    aws_sdk_ssm::Client::new(&config.into_builder().timeout_config(timeouts).build())
+}
+
+fn in_region(shared: &SdkConfig, region: &str) -> SdkConfig {
+    shared.to_builder().region(Region::new(region.to_owned())).build()
 }

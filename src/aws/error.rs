@@ -1,10 +1,10 @@
-//! What an AWS call that failed says of its cause.
+//! The text of an AWS call's error.
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use std::error::Error;
 
-/// The error's cause on one line; all that the SDK knows of it goes to the log.
+/// Returns the error's causes on one line, and logs everything that the SDK knows of it. `call` is such as `sns:Publish`.
 pub fn explain<E>(call: &str, error: &SdkError<E>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,
@@ -13,7 +13,7 @@ where
     cause(error)
 }
 
-/// The error's cause on one line, down to the last source.
+/// Returns the error's causes on one line: AWS's code and message, or if there was no answer each source down to the last.
 pub fn cause<E>(error: &SdkError<E>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,

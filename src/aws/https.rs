@@ -1,8 +1,9 @@
-//! HTTP to AWS's endpoints: HTTP/1.1 over TLS with one pool for all clients, and connections that are opened ahead.
+//! The SDK's HTTP client: HTTP/1.1 over TLS, with hyper and rustls, and one connection pool for all AWS clients.
 //!
-//! It is the glue between the SDK and hyper. The SDK's own does the same with a proxy, HTTP/2 and more pools on top, none of
-//! which is used here: it made a fifth of the deployed binary, and had no way to connect before the first call.
+//! It can open a connection before the first call, and send a call over a connection of its own. The SDK's own HTTP
+//! client can do neither, and brings HTTP/2, proxies and more pools, a fifth of the binary.
 
+use crate::aws::dialer::{BoxError, Dialer};
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -14,111 +15,79 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
-use http::Uri;
-use http::uri::{Authority, Scheme};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{
-    CaptureConnection, HttpConnector as Tcp, HttpInfo, capture_connection,
+    CaptureConnection, HttpConnector as TcpConnector, HttpInfo, capture_connection,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
-use std::error::Error;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
-use tower_service::Service;
+use std::sync::Arc;
 
-/// How long it may take to connect, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a connection that was opened ahead may wait for its first call: less than a server waits for it.
-const MAX_AHEAD: Duration = Duration::from_secs(5);
+/// The error of a call that was made for its connection only.
+const PRECONNECT_ONLY: &str = "the call only opens a connection";
 
-/// How long is waited for connections that are opened ahead, in the init phase or before a put: as long as it takes to the
-/// other side of the world.
-const MAX_WAIT: Duration = Duration::from_secs(1);
-
-/// Why a call ends that is there for the connection.
-const NOTHING_WANTED: &str = "nothing but the connection is wanted";
-
-type BoxError = Box<dyn Error + Send + Sync>;
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-
-/// In a request's extensions: how it uses connections, other than any that there is.
+/// In a request's extensions: which connection the request needs. Without it any kept or new one will do.
 ///
-/// A kept one may be closed by the other side at the very moment at which a request is sent over it, and nothing tells whether
-/// that arrived.
+/// The server may close a kept connection just when a request is sent over it. Then nothing tells whether the request
+/// arrived, which matters for a put.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Connect {
-    /// One is opened for a request that wants a new one, and nothing is sent.
-    Ahead,
-    /// It goes over one that none went over before.
-    Anew,
+pub(crate) enum ConnectionMode {
+    /// Opens a connection for a [`Fresh`](Self::Fresh) request to the same server, and sends nothing.
+    Preconnect,
+    /// Sends the request over a connection that none was sent over before.
+    Fresh,
 }
 
-/// One pool of connections.
+/// One connection pool.
 #[derive(Debug, Clone)]
 pub struct Https {
-    client: legacy::Client<Dial, SdkBody>,
-    dial: Dial,
+    pool: legacy::Client<Dialer, SdkBody>,
+    dialer: Dialer,
 }
 
 impl Https {
-    /// Knows whom to trust; nothing is connected yet.
+    /// Reads the certificate authorities; connects to nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// The TLS provider lacks the default protocol versions.
     pub fn new() -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(certificate_authorities())
             .with_no_client_auth();
-        let mut tcp = Tcp::new();
+        let mut tcp = TcpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new()
+        let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let dial = Dial { https, ahead: Arc::default() };
-        Ok(Self { client: pool(&dial, usize::MAX), dial })
+        let dialer = Dialer::new(connector);
+        Ok(Self { pool: pool(&dialer, usize::MAX), dialer })
     }
 
-    /// For the SDK's clients.
-    pub(crate) fn client(&self) -> SharedHttpClient {
-        let connector = SharedHttpConnector::new(Connector(self.clone()));
+    /// Waits until the connections that were begun are open or have failed, for at most a second.
+    pub async fn wait_for_preconnections(&self) {
+        self.dialer.wait_for_preconnections().await;
+    }
+
+    /// Returns the HTTP client for the SDK's clients.
+    pub(crate) fn sdk_client(&self) -> SharedHttpClient {
+        let connector = SharedHttpConnector::new(SdkConnector(self.clone()));
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// Waits until what was begun is connected, or has failed, but not for long.
-    pub async fn connected(&self) {
-        let deadline = Instant::now() + MAX_WAIT;
-        for mut ahead in self.dial.take_all() {
-            if let Connection::Begun(task) = &mut ahead.connection {
-                match tokio::time::timeout_at(deadline, task).await {
-                    Ok(Ok(Ok(stream))) => ahead.connection = Connection::Done(Box::new(stream)),
-                    // Whoever needs it connects anew, and is told why that fails.
-                    Ok(Ok(Err(_)) | Err(_)) => continue,
-                    // It goes on, and whoever needs it waits for it.
-                    Err(_) => {}
-                }
-            }
-            self.dial.ahead().push(ahead);
-        }
-    }
-
-    /// Ends a call before anything is sent, and begins to connect to where it would have gone.
-    pub(crate) fn connect_only(&self) -> impl Intercept + use<> {
-        ConnectOnly(self.dial.clone())
+    /// Returns an interceptor that begins to connect to the endpoint of a call, and fails the call before it is sent.
+    pub(crate) fn preconnect_only(&self) -> impl Intercept + use<> {
+        PreconnectOnly(self.dialer.clone())
     }
 }
 
-/// Reads the certificate authorities of the machine, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, as for OpenSSL.
+/// Reads the machine's certificate authorities, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, as OpenSSL does.
 fn certificate_authorities() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
@@ -129,20 +98,22 @@ fn certificate_authorities() -> RootCertStore {
     roots
 }
 
-/// Keeps up to so many connections to each origin that wait for another request.
-fn pool(dial: &Dial, max_idle: usize) -> legacy::Client<Dial, SdkBody> {
+/// Makes a pool that keeps up to `max_idle` unused connections to each server.
+fn pool(dialer: &Dialer, max_idle: usize) -> legacy::Client<Dialer, SdkBody> {
     let mut builder = legacy::Client::builder(TokioExecutor::new());
-    builder.pool_timer(TokioTimer::new()).pool_max_idle_per_host(max_idle).build(dial.clone())
+    builder.pool_timer(TokioTimer::new()).pool_max_idle_per_host(max_idle).build(dialer.clone())
 }
 
-/// The SDK knows the endpoint of a call, from the region, the partition and the variables that change it, only in the call.
+/// The interceptor of [`Https::preconnect_only`].
+///
+/// The SDK derives an endpoint from the region, the partition and variables, and only within a call.
 #[derive(Debug)]
-struct ConnectOnly(Dial);
+struct PreconnectOnly(Dialer);
 
 #[dyn_dispatch_hint]
-impl Intercept for ConnectOnly {
+impl Intercept for PreconnectOnly {
     fn name(&self) -> &'static str {
-        "ConnectOnly"
+        "PreconnectOnly"
     }
 
     fn read_before_signing(
@@ -151,48 +122,49 @@ impl Intercept for ConnectOnly {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.open(context.request().uri().parse()?);
-        Err(NOTHING_WANTED.into())
+        self.0.preconnect(context.request().uri().parse()?);
+        Err(PRECONNECT_ONLY.into())
     }
 }
 
-/// Sends the SDK's requests.
+/// Sends the SDK's requests through hyper.
 #[derive(Debug)]
-struct Connector(Https);
+struct SdkConnector(Https);
 
-impl HttpConnector for Connector {
+impl HttpConnector for SdkConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut request = match request.try_into_http1x() {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        let client = match request.extensions().get() {
-            Some(Connect::Ahead) => {
-                let (https, uri) = (self.0.clone(), request.uri().clone());
+        let Self(Https { pool: kept, dialer }) = self;
+        let pool = match request.extensions().get() {
+            Some(ConnectionMode::Preconnect) => {
+                let (dialer, uri) = (dialer.clone(), request.uri().clone());
                 return HttpConnectorFuture::new(async move {
-                    https.dial.open(uri);
-                    https.connected().await;
-                    Err(ConnectorError::user(NOTHING_WANTED.into()))
+                    dialer.preconnect(uri);
+                    dialer.wait_for_preconnections().await;
+                    Err(ConnectorError::user(PRECONNECT_ONLY.into()))
                 });
             }
-            Some(Connect::Anew) => pool(&self.0.dial, 0),
-            None => self.0.client.clone(),
+            Some(ConnectionMode::Fresh) => pool(dialer, 0),
+            None => kept.clone(),
         };
         let connection = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(&connection));
         }
-        let answer = client.request(request);
+        let response = pool.request(request);
         HttpConnectorFuture::new(async move {
-            // Whatever came between may pass: a connection that was refused, cut or given up, TLS that failed.
-            let response = answer.await.map_err(|error| ConnectorError::io(error.into()))?;
+            // The SDK may retry any of these: a connection that was refused, cut or too slow, and TLS that failed.
+            let response = response.await.map_err(|error| ConnectorError::io(error.into()))?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
-/// The connection that a request went over, so that the SDK does not repeat a call on one that failed.
+/// Describes a request's connection to the SDK, so that no retry uses one that failed.
 fn metadata(captured: &CaptureConnection) -> Option<ConnectionMetadata> {
     let mut extensions = http::Extensions::new();
     captured.connection_metadata().as_ref()?.get_extras(&mut extensions);
@@ -206,113 +178,4 @@ fn metadata(captured: &CaptureConnection) -> Option<ConnectionMetadata> {
     let mut metadata = ConnectionMetadata::builder().proxied(false).poison_fn(poison);
     metadata.set_local_addr(info.map(HttpInfo::local_addr)).set_remote_addr(info.map(HttpInfo::remote_addr));
     Some(metadata.build())
-}
-
-/// Where a connection leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Origin(Scheme, Authority);
-
-impl Origin {
-    fn of(uri: &Uri) -> Option<Self> {
-        Some(Self(uri.scheme()?.clone(), uri.authority()?.clone()))
-    }
-}
-
-/// A connection that nobody has asked for yet.
-#[derive(Debug)]
-struct Ahead {
-    origin: Origin,
-    /// By the wall clock: the monotonic one may stand still while Lambda has the environment frozen.
-    since: SystemTime,
-    connection: Connection,
-}
-
-#[derive(Debug)]
-enum Connection {
-    Begun(JoinHandle<Result<Stream, BoxError>>),
-    Done(Box<Stream>),
-}
-
-/// Connects, or hands out what was connected ahead.
-#[derive(Debug, Clone)]
-struct Dial {
-    https: HttpsConnector<Tcp>,
-    ahead: Arc<Mutex<Vec<Ahead>>>,
-}
-
-impl Dial {
-    /// The first call to that origin goes on with the connection; if it fails, that call connects anew.
-    fn open(&self, uri: Uri) {
-        let Some(origin) = Origin::of(&uri) else { return };
-        let mut ahead = self.ahead();
-        if ahead.iter().all(|opened| opened.origin != origin) {
-            let connection = Connection::Begun(tokio::spawn(connect(self.https.clone(), uri)));
-            ahead.push(Ahead { origin, since: SystemTime::now(), connection });
-        }
-    }
-
-    fn take(&self, origin: &Origin) -> Option<Connection> {
-        let mut ahead = self.ahead();
-        let place = ahead.iter().position(|opened| opened.origin == *origin)?;
-        let opened = ahead.swap_remove(place);
-        let age = opened.since.elapsed().ok()?;
-        (age < MAX_AHEAD).then_some(opened.connection)
-    }
-
-    fn take_all(&self) -> Vec<Ahead> {
-        std::mem::take(&mut *self.ahead())
-    }
-
-    fn ahead(&self) -> MutexGuard<'_, Vec<Ahead>> {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Service<Uri> for Dial {
-    type Response = Stream;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.https.poll_ready(context)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let ahead = Origin::of(&uri).and_then(|origin| self.take(&origin));
-        let https = self.https.clone();
-        Box::pin(async move {
-            let stream = match ahead {
-                Some(Connection::Done(stream)) => Some(*stream),
-                Some(Connection::Begun(task)) => task.await.ok().and_then(Result::ok),
-                None => None,
-            };
-            if let Some(mut stream) = stream
-                && is_open(&mut stream).await
-            {
-                return Ok(stream);
-            }
-            connect(https, uri).await
-        })
-    }
-}
-
-/// Whether the other side waits for a request. hyper tries a request again whose connection turns out to be closed, but not
-/// on one that is new to it, and the SDK does so only after a pause.
-///
-/// There is nothing to read on an open one but what TLS keeps to itself.
-async fn is_open(stream: &mut Stream) -> bool {
-    let mut stream = TokioIo::new(stream);
-    let mut byte = [0];
-    poll_fn(|context| {
-        let read = Pin::new(&mut stream).poll_read(context, &mut ReadBuf::new(&mut byte));
-        Poll::Ready(read.is_pending())
-    })
-    .await
-}
-
-async fn connect(mut https: HttpsConnector<Tcp>, uri: Uri) -> Result<Stream, BoxError> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, https.call(uri)).await {
-        Ok(connected) => connected,
-        Err(_) => Err(format!("not connected after {CONNECT_TIMEOUT:?}").into()),
-    }
 }

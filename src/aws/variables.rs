@@ -1,7 +1,7 @@
-//! The standard variables of AWS's SDKs, as far as a Lambda function has them: credentials, region and endpoints.
+//! The standard variables of AWS's SDKs that a Lambda function has: credentials, region and endpoints.
 //!
-//! Nothing else is asked: no profile, no instance metadata, no container or web identity. Lambda gives a function its role's
-//! credentials in variables, and what it does not give is no reason to look for others.
+//! There is no other source: no profile, no instance metadata, no container or web identity. Lambda passes the role's
+//! credentials in variables, and if they are missing, others would be the wrong ones.
 //!
 //! See <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
 
@@ -14,10 +14,10 @@ use aws_types::region::Region;
 use aws_types::sdk_config::Builder;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-/// How a variable is read.
+/// Returns the value of a variable, or `None` if it is not set.
 pub(crate) type Get = fn(&str) -> Option<String>;
 
-/// What the variables say.
+/// Reads the variables into the settings that all clients share.
 pub(crate) fn read(get: Get) -> Builder {
     let mut config = SdkConfig::builder().service_config(Endpoints(get));
     config
@@ -29,8 +29,8 @@ pub(crate) fn read(get: Get) -> Builder {
     config
 }
 
-/// Credentials, or the name of the variable that is missing: every call says so, where the SDK alone would speak of schemes
-/// and resolvers.
+/// Provides the credentials, or an error that names the missing variable. Without it the SDK's error is about
+/// authentication schemes and identity resolvers.
 #[derive(Debug)]
 struct Variables(Result<Credentials, &'static str>);
 
@@ -55,7 +55,7 @@ fn credentials(get: Get) -> Result<Credentials, &'static str> {
     Ok(credentials.build())
 }
 
-/// `AWS_ENDPOINT_URL_IAM` and its like, which go before `AWS_ENDPOINT_URL`.
+/// Provides `AWS_ENDPOINT_URL_IAM` and the like, which take precedence over `AWS_ENDPOINT_URL`.
 #[derive(Debug)]
 struct Endpoints(Get);
 
@@ -79,12 +79,13 @@ fn is_true(name: &str, get: Get) -> Option<bool> {
         "true" => Some(true),
         "false" => Some(false),
         _ => {
-            tracing::warn!(variable = name, value = text, "neither true nor false, and so not set");
+            tracing::warn!(variable = name, value = text, "neither true nor false, so it is ignored");
             None
         }
     }
 }
 
+/// Returns the value of a variable, unless it is blank.
 fn set(name: &str, get: Get) -> Option<String> {
     get(name).filter(|text| !text.trim().is_empty())
 }
@@ -153,7 +154,7 @@ mod tests {
         assert_eq!((shared.use_fips(), shared.use_dual_stack()), (Some(true), Some(true)));
         let shared = read(|name| name.starts_with("AWS_USE_").then(|| "FALSE".to_owned())).build();
         assert_eq!((shared.use_fips(), shared.use_dual_stack()), (Some(false), Some(false)));
-        // As in AWS's SDKs, which warn of it, too: it is not taken for one or the other.
+        // Ignored with a warning, as AWS's SDKs do.
         let shared = read(|name| name.starts_with("AWS_USE_").then(|| "1".to_owned())).build();
         assert_eq!((shared.use_fips(), shared.use_dual_stack()), (None, None));
     }

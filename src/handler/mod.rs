@@ -41,7 +41,7 @@ pub struct Remediator {
 impl Remediator {
     /// Puts the parts together; nothing is called yet.
     pub fn new(config: Config, clients: Clients, clock: Clock) -> Self {
-        let allowlist = AllowlistSource::new(&config.allowlist, &clients.ssm);
+        let allowlist = AllowlistSource::new(&config.allowlist, clients.ssm.as_ref());
         let memory = Mutex::new(Memory::new(config.notice_interval));
         Self { config, clients, allowlist, memory, clock }
     }

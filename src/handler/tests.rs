@@ -9,7 +9,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use lambda_runtime::Context;
 use remediator_core::outcome::{NoticeState, Outcome, OutcomeKind};
 use serde_json::Value;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 const USER: &[u8] = include_bytes!("../../events/user.json");
@@ -81,12 +81,8 @@ fn remediator(state: &Arc<Mutex<State>>, clock: Clock) -> Remediator {
         MockResponse::Output(PublishOutput::builder().message_id("1").build())
     });
     let sns = mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&publish]);
-    let clients = Clients {
-        iam: mock_client!(aws_sdk_iam, RuleMode::MatchAny, [&get, &list, &put]),
-        sns: LazyLock::new(Box::new(|| sns)),
-        ssm: LazyLock::new(Box::new(|| panic!("the list is not there"))),
-        https: None,
-    };
+    let clients =
+        Clients { iam: mock_client!(aws_sdk_iam, RuleMode::MatchAny, [&get, &list, &put]), sns, ssm: None };
     let config = Config::read(|name| match name {
         "ALLOWLIST" => Some(LIST.to_owned()),
         "TOPIC_ARN" => Some("arn:aws:sns:us-east-1:281502313273:denials".to_owned()),

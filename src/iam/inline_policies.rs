@@ -3,7 +3,7 @@
 //! It is the wire and nothing more: what a document says is [`policy`]'s, when to write is
 //! [`grant`](crate::iam::writer)'s.
 
-use crate::aws::https::Connect;
+use crate::aws::https::ConnectionMode;
 use crate::iam::error::{Failure, IamError, RawError};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::config::Builder;
@@ -35,7 +35,7 @@ impl<'a> InlinePolicies<'a> {
     /// its time for itself, and is sent as soon as it is begun.
     pub(crate) async fn over_new_connection(self) -> Self {
         let call = self.iam.get_user_policy().user_name("-").policy_name("-").customize();
-        let call = call.mutate_request(|request| request.add_extension(Connect::Ahead));
+        let call = call.mutate_request(|request| request.add_extension(ConnectionMode::Preconnect));
         // Whatever fails will fail again, and be told, in the put.
         drop(call.send().await);
         Self { is_over_new_connection: true, ..self }
@@ -77,7 +77,7 @@ impl<'a> InlinePolicies<'a> {
         let timeouts = TimeoutConfig::builder().operation_timeout(timeout).build();
         let once = Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         let name = self.principal.name();
-        let connect = |request: &mut HttpRequest| request.add_extension(Connect::Anew);
+        let connect = |request: &mut HttpRequest| request.add_extension(ConnectionMode::Fresh);
         let answer = match self.principal.kind() {
             PrincipalKind::User => {
                 let call = self.iam.put_user_policy().user_name(name).policy_name(POLICY_NAME);

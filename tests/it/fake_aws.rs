@@ -17,7 +17,7 @@ use aws_sdk_ssm::types::Parameter;
 use aws_smithy_mocks::{MockResponse, RuleMode, mock, mock_client};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::error::ErrorMetadata;
-use lambda_invoke_remediator::aws::clients::{Clients, Lazy};
+use lambda_invoke_remediator::aws::clients::Clients;
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::handler::{Clock, HandlerError, Remediator};
 use lambda_invoke_remediator::reply::Reply;
@@ -208,7 +208,7 @@ impl FakeAws {
     }
 
     pub(crate) fn clients(&self) -> Clients {
-        Clients { iam: self.iam(), sns: self.sns(), ssm: self.ssm(), https: None }
+        Clients { iam: self.iam(), sns: self.sns(), ssm: Some(self.ssm()) }
     }
 
     fn iam(&self) -> aws_sdk_iam::Client {
@@ -333,7 +333,7 @@ impl FakeAws {
         )
     }
 
-    fn sns(&self) -> Lazy<aws_sdk_sns::Client> {
+    fn sns(&self) -> aws_sdk_sns::Client {
         let state = Arc::clone(&self.0);
         let publish = mock!(aws_sdk_sns::Client::publish).then_compute_response(move |input| {
             let mut state = state.lock().unwrap();
@@ -352,11 +352,10 @@ impl FakeAws {
             });
             MockResponse::Output(PublishOutput::builder().message_id("1").build())
         });
-        let client = mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&publish]);
-        Lazy::new(Box::new(|| client))
+        mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&publish])
     }
 
-    fn ssm(&self) -> Lazy<aws_sdk_ssm::Client> {
+    fn ssm(&self) -> aws_sdk_ssm::Client {
         let state = Arc::clone(&self.0);
         let get = mock!(aws_sdk_ssm::Client::get_parameter).then_compute_response(move |input| {
             let mut state = state.lock().unwrap();
@@ -367,8 +366,7 @@ impl FakeAws {
             let parameter = Parameter::builder().set_value(state.parameter.clone()).build();
             MockResponse::Output(GetParameterOutput::builder().parameter(parameter).build())
         });
-        let client = mock_client!(aws_sdk_ssm, RuleMode::MatchAny, [&get]);
-        Lazy::new(Box::new(|| client))
+        mock_client!(aws_sdk_ssm, RuleMode::MatchAny, [&get])
     }
 }
 

@@ -428,7 +428,7 @@ async fn a_list_in_ssm_is_read_again_when_it_is_a_minute_old() {
             .into_iter()
             .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
     });
-    let source = AllowlistSource::new(&location.unwrap().allowlist, &aws.clients().ssm);
+    let source = AllowlistSource::new(&location.unwrap().allowlist, aws.clients().ssm.as_ref());
     let start = SystemTime::now();
     let reads = || aws.calls().len();
     for (after, expected) in [(0, 1), (59, 1), (60, 1), (61, 2), (121, 2), (122, 3)] {
@@ -544,7 +544,8 @@ async fn sns_and_ssm_are_called_where_their_arns_say() {
         .into_iter()
         .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
     });
-    let clients = Clients::new(&config.unwrap(), &Https::new().unwrap());
+    let config = config.unwrap();
+    let clients = Clients::new(&Https::new().unwrap(), &config.topic.region, config.allowlist.ssm_region());
     assert_eq!(clients.sns.config().region().unwrap().as_ref(), "eu-central-1");
-    assert_eq!(clients.ssm.config().region().unwrap().as_ref(), "eu-west-1");
+    assert_eq!(clients.ssm.unwrap().config().region().unwrap().as_ref(), "eu-west-1");
 }
