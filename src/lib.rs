@@ -3,6 +3,7 @@
 pub mod allowlist_source;
 pub mod aws;
 pub mod config;
+pub mod fatal_error;
 pub mod handler;
 pub mod iam;
 pub mod memory;

@@ -1,41 +1,40 @@
-//! What an invocation is answered with: the outcome of its event, or one for each line of a log.
+//! The reply to an invocation: the outcome of its event, or one for each line of a log batch.
 
 use remediator_core::outcome::{Outcome, OutcomeKind};
 use serde::Serialize;
 
-/// How long a list of outcomes may be, as JSON. Lambda takes answers of up to 6 MB, and what is longer would be an error,
-/// hence be tried again in vain.
+/// The longest list of outcomes, in bytes of JSON. Lambda accepts replies of up to 6 MB. A longer one would be an error, and
+/// Lambda would retry it in vain.
 ///
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const MAX_BYTES: usize = 5_000_000;
 
-/// The answer to an invocation.
+/// The reply to an invocation, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Reply {
-    /// To one event.
+    /// The outcome of one event.
     One(Box<Outcome>),
-    /// To a batch of a log's lines: one outcome for each line, in their order, and one for what could not be read of the
-    /// batch.
+    /// The outcomes of a log batch: one for each line, in the batch's order, and one for what could not be read.
     Each(Vec<Outcome>),
 }
 
 impl Reply {
-    /// Answers a batch. Outcomes that Lambda would not take any more are left out, first those of lines about something else;
-    /// the log tells how many.
+    /// Replies to a batch. If the list is too long, it drops first the ignored outcomes, then the last ones, and logs how
+    /// many.
     pub fn to_batch(mut outcomes: Vec<Outcome>) -> Self {
         let all = outcomes.len();
-        if fitting(&outcomes) < all {
+        if fitting_count(&outcomes) < all {
             outcomes.retain(|outcome| outcome.outcome != OutcomeKind::Ignored);
-            outcomes.truncate(fitting(&outcomes));
+            outcomes.truncate(fitting_count(&outcomes));
             tracing::warn!(leftOut = all - outcomes.len(), "the reply has no room for all outcomes");
         }
         Self::Each(outcomes)
     }
 }
 
-/// How many of the first there is room for.
-fn fitting(outcomes: &[Outcome]) -> usize {
+/// Returns how many of the first outcomes fit into a reply.
+fn fitting_count(outcomes: &[Outcome]) -> usize {
     let mut bytes = "[]".len();
     let fitting = outcomes.iter().take_while(|outcome| {
         bytes += serde_json::to_string(outcome).map_or(0, |json| json.len() + ",".len());

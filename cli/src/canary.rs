@@ -19,7 +19,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use lambda_invoke_remediator::aws::error::explain;
 use lambda_invoke_remediator::iam::inline_policies::InlinePolicies;
-use lambda_invoke_remediator::telemetry::log::CANNOT_START;
+use lambda_invoke_remediator::telemetry::outcome_log::CANNOT_START;
 use remediator_core::arn::principal::Principal;
 use remediator_core::arn::{Arn, FunctionArn};
 use remediator_core::policy::{self, Removal};

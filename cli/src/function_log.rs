@@ -5,7 +5,7 @@
 
 use crate::problem::Problem;
 use aws_config::SdkConfig;
-use lambda_invoke_remediator::telemetry::log::CANNOT_START;
+use lambda_invoke_remediator::telemetry::outcome_log::CANNOT_START;
 use remediator_core::arn::principal::Principal;
 use serde_json::Value;
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
-//! What is told to whoever invokes a function that cannot start: the error, posted to Lambda before the process ends.
+//! The initialization error, posted to Lambda before the process of a function that cannot start ends.
 //!
-//! Without it Lambda knows only that the process ended, and so the caller learns nothing of what is wrong. The runtime crate
-//! posts one for the hooks around a snapshot alone.
+//! Lambda passes it on to whoever invokes the function. Without it the caller learns only that the process exited. The
+//! runtime crate posts one for failed snapshot hooks only.
 //!
 //! See "Initialization error" in <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
@@ -12,18 +12,18 @@ use remediator_core::text::one_line;
 use serde::Serialize;
 use std::time::Duration;
 
-/// Lambda gives the init phase ten seconds, of which reading the allowlist may have used six.
+/// Limit of the post. Lambda gives the init phase ten seconds, of which reading the allowlist may take six.
 const MAX_WAIT: Duration = Duration::from_secs(1);
-/// How much of a text is shown, in characters.
+/// The longest text, in characters.
 const MAX_TEXT: usize = 2_000;
-/// Shorter than any secret of AWS.
+/// The shortest value that can be a secret of AWS.
 const MIN_SECRET: usize = 16;
 
 const AWS_LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-/// An answer of AWS may repeat what it was asked with, signature and token included.
+/// Variables that are removed from the text: an error of AWS may repeat the request, with its signature and token.
 const SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-/// The body, as Lambda gives it to the caller.
+/// The body of the post, which Lambda passes on to the caller.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InitError<'a> {
@@ -32,18 +32,19 @@ struct InitError<'a> {
     stack_trace: [&'a str; 0],
 }
 
-/// Tells Lambda why the function cannot start. `code` is the log line's, `text` the error's; variables are read through `get`.
+/// Posts to Lambda why the function cannot start, within a second. `code` and `text` are those of the log line; variables
+/// are read through `get`.
 ///
-/// It takes no longer than a second, and an error that cannot be told is only logged: the process is about to end anyway.
+/// A failed post is only logged, since the process ends anyway.
 pub async fn post(code: &str, text: &str, get: impl Fn(&str) -> Option<String>) {
-    let told = match get(AWS_LAMBDA_RUNTIME_API) {
+    let posted = match get(AWS_LAMBDA_RUNTIME_API) {
         Some(api) => {
             let error = InitError { error_message: fit(text, &get), error_type: code, stack_trace: [] };
             tokio::time::timeout(MAX_WAIT, send(&api, &error)).await
         }
         None => Ok(Err(format!("{AWS_LAMBDA_RUNTIME_API} is not set").into())),
     };
-    let problem = match told {
+    let problem = match posted {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer after {MAX_WAIT:?}"),
@@ -60,7 +61,7 @@ async fn send(api: &str, error: &InitError<'_>) -> Result<(), Error> {
         .method("POST")
         .uri("/2018-06-01/runtime/init/error")
         .header("Content-Type", "application/vnd.aws.lambda.error+json")
-        // A category and a reason, as AWS recommends it.
+        // The form that AWS recommends: a category and a reason.
         .header("Lambda-Runtime-Function-Error-Type", format!("Function.{}", error.error_type))
         .body(Body::from(serde_json::to_vec(error)?))?;
     let response = PooledClient::builder().with_endpoint(api).build().call(request).await?;
@@ -71,8 +72,8 @@ async fn send(api: &str, error: &InitError<'_>) -> Result<(), Error> {
     }
 }
 
-/// The text on one line, without secrets, for somebody who may invoke the function and perhaps nothing else. Its backticks are
-/// kept, since they are its quotes.
+/// Returns the text on one line and without secrets: the caller may have no right but to invoke the function. Backticks
+/// stay, since the error quotes with them.
 fn fit(text: &str, get: impl Fn(&str) -> Option<String>) -> String {
     let mut text = text.to_owned();
     for name in SECRETS {
@@ -118,7 +119,7 @@ mod tests {
             shown(text),
             "The Canonical String should have been\\u{a}x-amz-security-token:(AWS_SESSION_TOKEN)\\u{a}"
         );
-        // What is that short is no secret of AWS, but a word.
+        // Too short for a secret of AWS.
         assert_eq!(shown("local"), "local");
     }
 }

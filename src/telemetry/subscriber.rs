@@ -1,8 +1,8 @@
-//! Which of the lines that are traced, here and in libraries, get to the log, and in which form.
+//! The level and format of diagnostic lines, from this code and its libraries.
 //!
-//! Lambda's logging controls say so: `AWS_LAMBDA_LOG_LEVEL` and `AWS_LAMBDA_LOG_FORMAT`. `RUST_LOG` may name levels by module,
-//! such as `aws_smithy_runtime=debug`. The runtime's own subscriber understands more of `RUST_LOG`, by regular expressions
-//! that are compiled at each cold start.
+//! Lambda's logging controls set them: `AWS_LAMBDA_LOG_LEVEL` and `AWS_LAMBDA_LOG_FORMAT`. `RUST_LOG` may name levels by
+//! module, such as `aws_smithy_runtime=debug`. The runtime's own subscriber is not used: for the rest of `RUST_LOG`'s syntax
+//! it compiles regular expressions at each cold start.
 //!
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>.
 
@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
-/// Installs it, once in a process; reads variables through `get`.
+/// Installs the subscriber, once in a process. Reads variables through `get`.
 pub fn init(get: impl Fn(&str) -> Option<String>) {
     let lines = fmt::layer().with_target(false).without_time();
     let is_json = get("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
@@ -22,7 +22,7 @@ pub fn init(get: impl Fn(&str) -> Option<String>) {
 fn filter(get: impl Fn(&str) -> Option<String>) -> Targets {
     let wanted: Targets = get("RUST_LOG").and_then(|text| text.parse().ok()).unwrap_or_default();
     let level = match get("AWS_LAMBDA_LOG_LEVEL").as_deref() {
-        // Lambda has a level that the libraries do not.
+        // Lambda has this level, the libraries do not.
         Some("FATAL") => Some(LevelFilter::ERROR),
         Some(level) => level.parse().ok(),
         None => wanted.default_level(),

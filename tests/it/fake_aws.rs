@@ -21,7 +21,7 @@ use lambda_invoke_remediator::aws::clients::Clients;
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::handler::{Clock, HandlerError, Remediator};
 use lambda_invoke_remediator::reply::Reply;
-use lambda_invoke_remediator::telemetry::log::{self, Handling};
+use lambda_invoke_remediator::telemetry::outcome_log::{self, HandledEvent};
 use lambda_runtime::{Context, LambdaEvent};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use remediator_core::incoming::payload::Payload;
@@ -408,9 +408,13 @@ async fn logged(
     event: LambdaEvent<Payload>,
 ) -> (Result<Vec<Outcome>, HandlerError>, Vec<String>) {
     let log = RefCell::new(Vec::new());
-    let on_handled = |took: Duration, handled: Result<&Outcome, &HandlerError>| {
-        let handling = Handling { request_id: "7f", took, ended: SystemTime::now() };
-        log::write(&mut *log.borrow_mut(), &handling, handled);
+    let on_handled = |duration: Duration, handled: Result<&Outcome, &HandlerError>| {
+        let event = HandledEvent { request_id: "7f", duration, ended_at: SystemTime::now() };
+        let log = &mut *log.borrow_mut();
+        match handled {
+            Ok(outcome) => outcome_log::write_outcome(log, &event, outcome),
+            Err(error) => outcome_log::write_error(log, &event, error.code(), &error.to_string()),
+        }
     };
     let reply = remediator.handle(event, &on_handled).await;
     let outcomes = reply.map(|reply| match reply {
