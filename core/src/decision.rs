@@ -11,11 +11,11 @@ use crate::arn::FunctionArn;
 use crate::arn::principal::{Principal, SessionRole};
 use crate::incoming::Rejection;
 use crate::incoming::caller::Caller;
-use crate::incoming::consistency::shown;
 use crate::incoming::denial::Denial;
 use crate::incoming::message::{Cause, DenialKind, DeniedBy};
 use crate::policy::lease::Expiry;
 use crate::reason::{Reason, Refusal};
+use crate::text::shown;
 use std::time::SystemTime;
 
 /// Who we are: grants stay inside our account, and never go to ourselves.

@@ -25,6 +25,11 @@ pub fn one_line(text: &str, max: usize) -> String {
     line
 }
 
+/// Returns untrusted `text` as an error shows it between backticks: on one line, at most 256 characters long.
+pub(crate) fn shown(text: &str) -> String {
+    one_line(text, 256)
+}
+
 /// Whether a character is shown as it is: printable ASCII, but no backtick, which would end the quotes around the text.
 fn is_safe(character: char) -> bool {
     matches!(character, ' '..='_' | 'a'..='~')

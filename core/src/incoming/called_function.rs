@@ -5,8 +5,9 @@
 use crate::arn::{FunctionArn, FunctionName};
 use crate::incoming::caller::Caller;
 use crate::incoming::cloudtrail::RecordedResource;
-use crate::incoming::consistency::{same, shown};
+use crate::incoming::consistency::same;
 use crate::incoming::message::Resource;
+use crate::text::shown;
 
 /// The fields of a record that name the function; in a text there are none.
 #[derive(Debug, Clone, Copy, Default)]

@@ -8,8 +8,8 @@
 use crate::arn::Arn;
 use crate::arn::principal::{Principal, PrincipalKind, RoleSession, SessionRole};
 use crate::incoming::cloudtrail::UserIdentity;
-use crate::incoming::consistency::{same, shown};
-use crate::text::one_line;
+use crate::incoming::consistency::same;
+use crate::text::{one_line, shown};
 
 /// Who called.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use crate::arn::FunctionArn;
 use crate::arn::principal::Principal;
 use crate::incoming::Rejection;
 use crate::incoming::caller::Caller;
-use crate::incoming::consistency::shown;
 use crate::incoming::facts::Facts;
 use crate::incoming::message::Cause;
 use crate::incoming::source::Source;
 use crate::reason::{Reason, Refusal};
+use crate::text::shown;
 
 /// A denied invoke, free of contradictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
