@@ -115,7 +115,7 @@ impl Eraser<'_> {
     }
 
     fn removal(&self, document: &str) -> Result<Removal, Problem> {
-        policy::take_out(document, &self.undo.function, SystemTime::now()).map_err(|why| {
+        policy::remove(document, &self.undo.function, SystemTime::now()).map_err(|why| {
             Problem::new(format!("{POLICY_NAME} of {} is left alone: {why}", self.undo.principal))
         })
     }
