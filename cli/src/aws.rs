@@ -6,7 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use lambda_invoke_remediator::iam::error::{Failure, IamError};
+use lambda_invoke_remediator::iam::error::{IamError, NotDone};
 use std::error::Error;
 use std::time::Duration;
 
@@ -48,17 +48,25 @@ pub(crate) async fn config() -> Result<SdkConfig, Problem> {
     }
 }
 
-/// A call to IAM that did not answer what was asked.
-pub(crate) fn problem_of(failure: Failure) -> Problem {
-    match failure {
-        Failure::Refused(refusal) => Problem::new(refusal.why),
-        Failure::Full => Problem::new("IAM says that the quota is used up"),
-        Failure::Passing(error) | Failure::Lagging(error) | Failure::Lasting(error) => match error {
-            // The function's own words for it are about its role.
+impl From<NotDone> for Problem {
+    fn from(not_done: NotDone) -> Self {
+        match not_done {
+            NotDone::Refused(refusal) => Self::new(refusal.why),
+            NotDone::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<IamError> for Problem {
+    fn from(error: IamError) -> Self {
+        match error {
+            // The function's own words are about its role.
             IamError::AccessDenied { call, principal, context } => {
-                Problem::new(format!("you are not allowed to call iam:{call} for {principal}: {context}"))
+                Self::new(format!("you are not allowed to call iam:{call} for {principal}: {context}"))
             }
-            error @ IamError::CallFailed { .. } => Problem::new(error),
-        },
+            error @ (IamError::CallFailed { .. }
+            | IamError::TooSlow { .. }
+            | IamError::NotConfirmed { .. }) => Self::new(error),
+        }
     }
 }

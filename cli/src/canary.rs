@@ -348,7 +348,7 @@ impl Listener<'_> {
         let iam = aws_sdk_iam::Client::new(&self.site.config);
         let document = InlinePolicies::new(&iam, &seen.role).get().await.ok()?;
         let Some(document) = document else { return Some(false) };
-        Some(policy::take_out(&document, &self.site.function, SystemTime::now()).ok()? != Removal::NotListed)
+        Some(policy::remove(&document, &self.site.function, SystemTime::now()).ok()? != Removal::NotListed)
     }
 }
 

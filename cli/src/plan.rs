@@ -9,7 +9,7 @@ use crate::output::{Harmless, out};
 use crate::problem::Problem;
 use crate::verdict::Case;
 use crate::{aws, check};
-use lambda_invoke_remediator::iam::error::Failure;
+use lambda_invoke_remediator::iam::error::NotDone;
 use lambda_invoke_remediator::iam::inline_policies::InlinePolicies;
 use remediator_core::arn::principal::Principal;
 use remediator_core::decision::Grant;
@@ -165,10 +165,10 @@ impl Source {
             Self::Iam(iam) => iam,
         };
         let policies = InlinePolicies::new(iam, principal);
-        let document = match policies.get().await {
+        let document = match policies.get().await.map_err(NotDone::from) {
             Ok(document) => document,
-            Err(Failure::Refused(refusal)) => return Ok(Err(refusal)),
-            Err(failure) => return Err(aws::problem_of(failure)),
+            Err(NotDone::Refused(refusal)) => return Ok(Err(refusal)),
+            Err(NotDone::Failed(error)) => return Err(error.into()),
         };
         let own = document.as_deref().map_or(0, counted_size);
         let used = policies.usage(document.as_deref()).await.map_or(own, |usage| usage.used);

@@ -1,60 +1,179 @@
 //! `remediator undo`: takes one function out of a principal's `LambdaInvokePermission`.
 //!
-//! It writes by the function's own rule: only on what was read a moment before, and watched afterwards for as long as another
-//! writer may rest on what it read earlier. See the library's `grant` for why that holds.
+//! It writes by the function's own protocol ([`writer`]): only on what was read a moment before, and watched for as long as
+//! another writer may rest on an earlier read. Asking stands outside: what the operator has not seen counts as nothing to be
+//! done, so that the protocol ends, and begins again after the answer.
 
 use crate::args::Undo;
 use crate::diff::diff;
-use crate::output::{err, out};
+use crate::output::out;
 use crate::problem::Problem;
 use crate::{NO, aws, check};
-use aws_sdk_iam::config::Builder;
-use aws_sdk_iam::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use dialoguer::Confirm;
-use lambda_invoke_remediator::iam::error::Failure;
+use lambda_invoke_remediator::iam::error::{IamError, NotDone};
 use lambda_invoke_remediator::iam::inline_policies::InlinePolicies;
-use lambda_invoke_remediator::iam::writer::{KNOWLEDGE_MAX_AGE, PUT_TIMEOUT, SETTLE};
+use lambda_invoke_remediator::iam::writer::{self, Change, Edit, Written};
 use remediator_core::allowlist::{Allowlist, RuleAction};
-use remediator_core::arn::principal::PrincipalKind;
 use remediator_core::incoming::source::Source;
 use remediator_core::policy::{self, POLICY_NAME, Removal};
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-/// How often a policy is read again that others write at the same time, or that IAM does not answer for.
-const TRIES: u32 = 10;
+/// How often a policy is shown that others change at the same time.
+const MAX_SHOWN: u32 = 10;
 
-/// A policy that was deleted, as a document.
-const NOTHING_LEFT: &str = r#"{"Statement":[]}"#;
+/// How often a read is tried that IAM does not answer: a person would only start the command again.
+const READ_ATTEMPTS: u32 = 10;
+const READ_BACKOFF: Duration = Duration::from_millis(500);
+
+/// A policy that does not exist, as a document.
+const EMPTY: &str = r#"{"Statement":[]}"#;
 
 pub(crate) async fn run(undo: &Undo) -> Result<ExitCode, Problem> {
     let Undo { principal, function, .. } = undo;
-    let iam = aws_sdk_iam::Client::new(&aws::config().await?);
-    let eraser = Eraser { iam: &iam, undo };
-    let Some(shown) = eraser.read().await? else {
+    let iam = client().await?;
+    let policies = InlinePolicies::new(&iam, principal);
+    let Some(document) = writer::read(policies).await?.document else {
         out!("{principal} has no {POLICY_NAME}: there is nothing to take back.");
         return Ok(ExitCode::from(NO));
     };
-    let removal = eraser.removal(&shown)?;
+    let removal = removal(undo, &document)?;
     if removal == Removal::NotListed {
         out!(
             "{POLICY_NAME} of {principal} has no grant of {function} by the remediator: there is nothing to take back."
         );
-        eraser.say_what_still_allows(&shown)?;
+        say_what_still_allows(may_allow(undo, &document)?);
         return Ok(ExitCode::from(NO));
     }
-    out!("{}", diff(&principal.to_string(), Some(&shown), after(&removal)));
-    eraser.say_what_still_allows(after(&removal).unwrap_or(NOTHING_LEFT))?;
+    show(undo, &document, &removal);
+    say_what_still_allows(may_allow(undo, after(&removal).unwrap_or(EMPTY))?);
     say_what_grants_again(undo)?;
-    if !undo.yes && !confirmed()? {
-        out!("Nothing was changed.");
+    if !agreed(undo)? {
         return Ok(ExitCode::from(NO));
     }
-    eraser.erase(shown).await
+    take_back(policies, undo, document).await
+}
+
+/// Returns a client that tries for some seconds to read; what is written is never repeated by it.
+async fn client() -> Result<aws_sdk_iam::Client, Problem> {
+    let retries = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(READ_BACKOFF);
+    let config = aws_sdk_iam::config::Builder::from(&aws::config().await?).retry_config(retries);
+    Ok(aws_sdk_iam::Client::from_conf(config.build()))
+}
+
+/// Takes the grant out of the policy that was `shown`, and shows and asks again where the policy is another one by then.
+async fn take_back(
+    policies: InlinePolicies<'_>,
+    undo: &Undo,
+    mut shown: String,
+) -> Result<ExitCode, Problem> {
+    for _ in 0..MAX_SHOWN {
+        let undoing = Undoing { undo, shown, has_written: Cell::new(false) };
+        let found = match writer::write(policies, &undoing).await {
+            Ok(Written::Nothing(found) | Written::Stays { done: found, .. }) => found,
+            Err(NotDone::Failed(IamError::NotConfirmed { .. })) => break,
+            Err(not_done) => return Err(not_done.into()),
+        };
+        match found {
+            Found::Gone { may_allow } => {
+                out!("The grant is taken back; IAM takes some seconds to spread that.");
+                say_what_still_allows(may_allow);
+                return Ok(ExitCode::SUCCESS);
+            }
+            Found::NotShown(document) => {
+                out!("The policy has changed meanwhile:\n");
+                show(undo, &document, &removal(undo, &document)?);
+                if !agreed(undo)? {
+                    return Ok(ExitCode::from(NO));
+                }
+                shown = document;
+            }
+        }
+    }
+    Err(Problem::new(format!(
+        "{} is still in the policy of {}, or is there again: somebody else writes it at the same time. Take it out of the \
+         allowlist first",
+        undo.function, undo.principal
+    )))
+}
+
+/// One function removed from a policy that the operator has seen.
+struct Undoing<'a> {
+    undo: &'a Undo,
+    shown: String,
+    /// From then on the policy is another one by our own hand, and nothing is asked any more.
+    has_written: Cell<bool>,
+}
+
+/// A policy from which nothing is to be removed.
+enum Found {
+    /// The grant is not in it.
+    Gone {
+        /// Whether another statement may still allow the function.
+        may_allow: bool,
+    },
+    /// The grant is in it, but the operator has not seen this document.
+    NotShown(String),
+}
+
+impl Change for Undoing<'_> {
+    type Done = Found;
+    const REPORTS_USAGE: bool = false;
+
+    fn edit(&self, document: Option<&str>) -> Result<Edit<Found>, String> {
+        let document = document.unwrap_or(EMPTY);
+        let function = &self.undo.function;
+        let is_agreed = self.has_written.get() || document == self.shown;
+        Ok(match policy::remove(document, function, SystemTime::now())? {
+            Removal::NotListed => {
+                Edit::Nothing(Found::Gone { may_allow: policy::may_allow(document, function)? })
+            }
+            Removal::Write(_) | Removal::Delete if !is_agreed => {
+                Edit::Nothing(Found::NotShown(document.to_owned()))
+            }
+            Removal::Write(document) => Edit::Put { document, added: Vec::new() },
+            Removal::Delete => Edit::Delete,
+        })
+    }
+
+    fn before_write(&self, _: &[String]) {}
+
+    fn after_write(&self) {
+        self.has_written.set(true);
+    }
+}
+
+fn removal(undo: &Undo, document: &str) -> Result<Removal, Problem> {
+    policy::remove(document, &undo.function, SystemTime::now())
+        .map_err(|why| Problem::new(format!("{POLICY_NAME} of {} is left alone: {why}", undo.principal)))
+}
+
+fn may_allow(undo: &Undo, document: &str) -> Result<bool, Problem> {
+    policy::may_allow(document, &undo.function).map_err(Problem::new)
+}
+
+fn show(undo: &Undo, document: &str, removal: &Removal) {
+    out!("{}", diff(&undo.principal.to_string(), Some(document), after(removal)));
+}
+
+fn after(removal: &Removal) -> Option<&str> {
+    match removal {
+        Removal::Write(document) => Some(document),
+        Removal::Delete | Removal::NotListed => None,
+    }
+}
+
+/// Whether the operator wants what was shown; says so if not.
+fn agreed(undo: &Undo) -> Result<bool, Problem> {
+    let is_agreed = undo.yes || confirmed()?;
+    if !is_agreed {
+        out!("Nothing was changed.");
+    }
+    Ok(is_agreed)
 }
 
 fn confirmed() -> Result<bool, Problem> {
@@ -65,13 +184,6 @@ fn confirmed() -> Result<bool, Problem> {
     }
     let asked = Confirm::new().with_prompt("Take it back?").default(false).interact();
     asked.map_err(|error| Problem::new(format!("nothing was changed: {error}")))
-}
-
-fn after(removal: &Removal) -> Option<&str> {
-    match removal {
-        Removal::Write(document) => Some(document),
-        Removal::Delete | Removal::NotListed => None,
-    }
 }
 
 fn say_what_grants_again(undo: &Undo) -> Result<(), Problem> {
@@ -97,138 +209,10 @@ fn say_what_grants_again(undo: &Undo) -> Result<(), Problem> {
     Ok(())
 }
 
-struct Eraser<'a> {
-    iam: &'a aws_sdk_iam::Client,
-    undo: &'a Undo,
-}
-
-impl Eraser<'_> {
-    async fn read(&self) -> Result<Option<String>, Problem> {
-        for tries in 1.. {
-            match InlinePolicies::new(self.iam, &self.undo.principal).get().await {
-                Err(Failure::Lagging(_) | Failure::Passing(_)) if tries < TRIES => pause().await,
-                Err(failure) => return Err(aws::problem_of(failure)),
-                Ok(document) => return Ok(document),
-            }
-        }
-        Ok(None)
+fn say_what_still_allows(may_allow: bool) {
+    if may_allow {
+        out!(
+            "Another statement of the policy may still allow it, perhaps on a condition; that is not touched."
+        );
     }
-
-    fn removal(&self, document: &str) -> Result<Removal, Problem> {
-        policy::take_out(document, &self.undo.function, SystemTime::now()).map_err(|why| {
-            Problem::new(format!("{POLICY_NAME} of {} is left alone: {why}", self.undo.principal))
-        })
-    }
-
-    fn say_what_still_allows(&self, document: &str) -> Result<(), Problem> {
-        if policy::may_allow(document, &self.undo.function).map_err(Problem::new)? {
-            out!(
-                "Another statement of the policy may still allow it, perhaps on a condition; that is not touched."
-            );
-        }
-        Ok(())
-    }
-
-    /// Takes out what was `shown`, and stops where the policy says something else by then.
-    async fn erase(&self, shown: String) -> Result<ExitCode, Problem> {
-        let Undo { principal, function, yes, .. } = self.undo;
-        let mut shown = Some(shown);
-        let mut is_watched = true;
-        for _ in 0..TRIES {
-            let since = Instant::now();
-            let now = self.read().await?;
-            let Some(document) = now.as_deref() else { break };
-            let removal = self.removal(document)?;
-            if removal == Removal::NotListed {
-                break;
-            }
-            if shown.as_deref().is_some_and(|shown| shown != document) {
-                out!("The policy has changed meanwhile:\n");
-                out!("{}", diff(&principal.to_string(), Some(document), after(&removal)));
-                if !yes && !confirmed()? {
-                    out!("Nothing was changed.");
-                    return Ok(ExitCode::from(NO));
-                }
-                shown = now;
-                continue;
-            }
-            if since.elapsed() > KNOWLEDGE_MAX_AGE {
-                continue;
-            }
-            is_watched = false;
-            if let Err(problem) = self.write(&removal).await? {
-                err!("trying again: {problem}");
-                pause().await;
-                continue;
-            }
-            // From here on the document is another one, by our own hand.
-            shown = None;
-            tokio::time::sleep(SETTLE).await;
-            is_watched = true;
-        }
-        if !is_watched {
-            tokio::time::sleep(SETTLE).await;
-        }
-        let left = self.read().await?.unwrap_or_else(|| NOTHING_LEFT.to_owned());
-        let stays = self.removal(&left)? != Removal::NotListed;
-        if stays {
-            return Err(Problem::new(format!(
-                "{function} is still in the policy of {principal}, or is there again: somebody else writes it at the same time. \
-                 Take it out of the allowlist first"
-            )));
-        }
-        out!("The grant is taken back; IAM takes some seconds to spread that.");
-        self.say_what_still_allows(&left)?;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// The inner error may pass; whether the write was carried out, the next read tells.
-    async fn write(&self, removal: &Removal) -> Result<Result<(), Problem>, Problem> {
-        match removal {
-            Removal::Write(document) => {
-                match InlinePolicies::new(self.iam, &self.undo.principal).put(document, PUT_TIMEOUT).await {
-                    Ok(()) => Ok(Ok(())),
-                    Err(failure @ Failure::Passing(_)) => Ok(Err(aws::problem_of(failure))),
-                    Err(failure) => Err(aws::problem_of(failure)),
-                }
-            }
-            Removal::Delete => self.delete().await,
-            Removal::NotListed => Ok(Ok(())),
-        }
-    }
-
-    /// Once, like a put: a repeated deletion would rest on what was read before.
-    async fn delete(&self) -> Result<Result<(), Problem>, Problem> {
-        let name = self.undo.principal.name();
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(PUT_TIMEOUT).operation_timeout(PUT_TIMEOUT).build();
-        let once = Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        let (code, text) = match self.undo.principal.kind() {
-            PrincipalKind::User => {
-                let call = self.iam.delete_user_policy().user_name(name).policy_name(POLICY_NAME);
-                match call.customize().config_override(once).send().await {
-                    Ok(_) => return Ok(Ok(())),
-                    Err(error) => (error.code().map(str::to_owned), DisplayErrorContext(error).to_string()),
-                }
-            }
-            PrincipalKind::Role => {
-                let call = self.iam.delete_role_policy().role_name(name).policy_name(POLICY_NAME);
-                match call.customize().config_override(once).send().await {
-                    Ok(_) => return Ok(Ok(())),
-                    Err(error) => (error.code().map(str::to_owned), DisplayErrorContext(error).to_string()),
-                }
-            }
-        };
-        let problem = Problem::new(format!("the policy was not deleted: {text}"));
-        match code.as_deref() {
-            Some("AccessDenied" | "AccessDeniedException" | "UnmodifiableEntity") => Err(problem),
-            // It is gone already.
-            Some("NoSuchEntity") => Ok(Ok(())),
-            Some(_) | None => Ok(Err(problem)),
-        }
-    }
-}
-
-async fn pause() {
-    tokio::time::sleep(Duration::from_millis(200 + fastrand::u64(0..300))).await;
 }

@@ -6,7 +6,7 @@ use invariants::is_one_line;
 use libfuzzer_sys::fuzz_target;
 use remediator_core::arn::FunctionArn;
 use remediator_core::policy::lease::Expiry;
-use remediator_core::policy::{Merge, Removal, fold, merge, take_out};
+use remediator_core::policy::{Merge, Removal, fold, merge, remove};
 use std::time::{Duration, SystemTime};
 
 const NAMES: [&str; 3] = ["clip", "clip-other", "c"];
@@ -24,7 +24,7 @@ fuzz_target!(|text: &str| {
     check_fold(text);
     for name in NAMES {
         let function = FunctionArn::new("aws", "us-east-1", "281502313273", name).unwrap();
-        check_take_out(text, &function);
+        check_remove(text, &function);
         for end in [None, Some(END)] {
             let expiry = end.and_then(Expiry::parse);
             match merge(Some(text), &function, expiry, now()) {
@@ -112,8 +112,8 @@ fn check_write(text: &str, written: &str, added: &[String], function: &FunctionA
 }
 
 /// What is ours lists it no more, and what is not stays.
-fn check_take_out(text: &str, function: &FunctionArn) {
-    let left = match take_out(text, function, now()) {
+fn check_remove(text: &str, function: &FunctionArn) {
+    let left = match remove(text, function, now()) {
         Err(_) | Ok(Removal::NotListed) => return,
         Ok(Removal::Delete) => None,
         Ok(Removal::Write(left)) => Some(left),

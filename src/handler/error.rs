@@ -2,7 +2,6 @@
 
 use crate::allowlist_source::AllowlistUnreadable;
 use crate::iam::error::IamError;
-use crate::iam::writer::GrantError;
 use crate::sns::NoticeError;
 use lambda_runtime::Diagnostic;
 
@@ -14,7 +13,7 @@ pub enum HandlerError {
     AllowlistUnreadable(#[from] AllowlistUnreadable),
     /// IAM failed, or what was written did not stay.
     #[error(transparent)]
-    Grant(#[from] GrantError),
+    Iam(#[from] IamError),
     /// The notice was not sent. The retried event leads to it.
     #[error(transparent)]
     NoticeNotSent(#[from] NoticeError),
@@ -48,10 +47,10 @@ impl HandlerError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::AllowlistUnreadable(_) => "AllowlistUnreadable",
-            Self::Grant(GrantError::Iam(IamError::AccessDenied { .. })) => "IamAccessDenied",
-            Self::Grant(GrantError::Iam(IamError::CallFailed { .. })) => "IamCallFailed",
-            Self::Grant(GrantError::TooSlow { .. }) => "IamTooSlow",
-            Self::Grant(GrantError::NotConfirmed { .. }) => "GrantNotConfirmed",
+            Self::Iam(IamError::AccessDenied { .. }) => "IamAccessDenied",
+            Self::Iam(IamError::CallFailed { .. }) => "IamCallFailed",
+            Self::Iam(IamError::TooSlow { .. }) => "IamTooSlow",
+            Self::Iam(IamError::NotConfirmed { .. }) => "GrantNotConfirmed",
             Self::NoticeNotSent(_) | Self::OwnLogNotNotified => "NoticeNotSent",
             Self::OwnAccountUnknown(_) => "OwnAccountUnknown",
             Self::OutOfTime(_) => "OutOfTime",

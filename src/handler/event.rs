@@ -3,9 +3,8 @@
 use crate::handler::Remediator;
 use crate::handler::error::HandlerError;
 use crate::handler::invocation::{Invocation, Progress};
-use crate::iam::error::IamError;
-use crate::iam::lookup;
-use crate::iam::writer::{self, GrantError};
+use crate::iam::error::{IamError, NotDone};
+use crate::iam::{grant, lookup};
 use crate::memory::{Coverage, Suppressed};
 use crate::sns;
 use remediator_core::allowlist::Allowlist;
@@ -109,13 +108,14 @@ impl Remediator {
     ) -> Result<Result<Identified, Rejection>, HandlerError> {
         let denial = unidentified.denial();
         progress.at(format!("asking IAM for {}", denial.caller().arn().unwrap_or_default()));
-        let refusal = match lookup::ask(&self.clients.iam, denial).await {
+        let refusal = match lookup::look_up(&self.clients.iam, denial).await {
             Ok(Some(principal)) => {
                 self.memory().remember_identity(denial, &principal, self.now());
                 return Ok(unidentified.resolve(principal, own));
             }
             Ok(None) => Refusal::new(Reason::NoSuchPrincipal, "IAM does not say who the caller is"),
-            Err(failure) => GrantError::of(failure)?,
+            Err(NotDone::Refused(refusal)) => refusal,
+            Err(NotDone::Failed(error)) => return Err(error.into()),
         };
         Ok(Err(Rejection::new(denial.facts().clone(), refusal)))
     }
@@ -147,9 +147,9 @@ impl Remediator {
         }
         progress.at(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
         let on_write = |added: &[String]| self.memory().remember_write(grant, added, self.now());
-        let granted = writer::apply(&self.clients, grant, self.config.mode, &on_write).await;
+        let granted = grant::make(&self.clients, grant, self.config.mode, &on_write).await;
         let mut memory = self.memory();
-        if let Err(GrantError::Iam(IamError::AccessDenied { .. })) | Ok(Verdict::Refused(_)) = granted {
+        if let Err(IamError::AccessDenied { .. }) | Ok(Verdict::Refused(_)) = granted {
             memory.forget_write(grant);
         }
         Ok(match granted? {

@@ -140,7 +140,7 @@ async fn a_grant_that_somebody_takes_away_is_told_as_such_and_counted_once() {
             match invoke(&remediator, USER).await {
                 Ok(outcome) => break outcome,
                 // Lambda tries it again.
-                Err(HandlerError::Grant(_) | HandlerError::NoticeNotSent(_)) => tries += 1,
+                Err(HandlerError::Iam(_) | HandlerError::NoticeNotSent(_)) => tries += 1,
                 Err(other) => panic!("{other}"),
             }
         };

@@ -1,32 +1,51 @@
-//! What each error of IAM means: whether it is final, may pass, or waits for somebody to mend something.
+//! What a failed call to IAM means: final, to be repeated at once, or to be retried when somebody has mended something.
+//!
+//! A [`CallFailure`] is about one call, and says whether to repeat it. A [`NotDone`] is about an operation of several calls,
+//! and is all that others need to know: a refusal, or an error.
 
 use crate::aws::error::{cause, explain};
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use remediator_core::reason::{Reason, Refusal};
+use std::time::Duration;
 
-/// IAM's code for what it does not have, be it a policy or whose policy it would be.
+/// IAM's code for both a missing policy and a missing user or role.
 const NO_SUCH_ENTITY: &str = "NoSuchEntity";
 
-/// A call that did not do what it should.
+/// Why an operation on a principal did not succeed.
 #[derive(Debug)]
-pub enum Failure {
-    /// For good: trying again would end the same.
+pub enum NotDone {
+    /// It never will: a retry would end the same.
     Refused(Refusal),
-    /// IAM says that the quota is used up.
-    Full,
-    /// Not by itself: it may or may not have been carried out, and can be tried again at once.
-    Passing(IamError),
-    /// IAM's answers contradict each other, as long as one of them lags behind a write.
-    Lagging(IamError),
-    /// Until somebody mends something, such as the function's role.
-    Lasting(IamError),
+    /// It may, when it is retried.
+    Failed(IamError),
 }
 
-/// An error of IAM that is no outcome.
+impl From<CallFailure> for NotDone {
+    fn from(failure: CallFailure) -> Self {
+        match failure {
+            CallFailure::Refused(refusal) => Self::Refused(refusal),
+            CallFailure::QuotaExceeded => Self::Refused(Refusal::new(
+                Reason::PolicyFull,
+                "the quota for its inline policies is used up",
+            )),
+            CallFailure::Transient(error)
+            | CallFailure::Inconsistent(error)
+            | CallFailure::Persistent(error) => Self::Failed(error),
+        }
+    }
+}
+
+impl From<IamError> for NotDone {
+    fn from(error: IamError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// An operation that may or may not have been carried out. A retry finds out.
 #[derive(Debug, thiserror::Error)]
 pub enum IamError {
-    /// IAM does not let the function's role do it.
+    /// The function's role lacks a permission.
     #[error(
         "the function's role is not allowed to call iam:{call} for {principal}; is its ARN among the template's \
          PrincipalArns? {context}"
@@ -34,7 +53,7 @@ pub enum IamError {
     AccessDenied {
         /// The call.
         call: &'static str,
-        /// For whom.
+        /// The user or role that it was about.
         principal: String,
         /// The cause.
         context: String,
@@ -44,14 +63,51 @@ pub enum IamError {
     CallFailed {
         /// The call.
         call: &'static str,
-        /// For whom.
+        /// The user or role that it was about.
         principal: String,
         /// The cause.
         context: String,
     },
+    /// Each read of the policy took too long for a write to rest on it.
+    #[error(
+        "nothing was written for {principal}: each of {reads} reads of its policy took longer than {limit:?}"
+    )]
+    TooSlow {
+        /// The user or role.
+        principal: String,
+        /// How many reads.
+        reads: u32,
+        /// How long one may take.
+        limit: Duration,
+    },
+    /// Others kept overwriting what was written.
+    #[error(
+        "the grant for {principal} was written and did not stay for {time:?}; others write the same policy"
+    )]
+    NotConfirmed {
+        /// The user or role.
+        principal: String,
+        /// For how long it was written again.
+        time: Duration,
+    },
 }
 
-/// An error of IAM, before it is known what it means.
+/// A call that failed.
+#[derive(Debug)]
+pub enum CallFailure {
+    /// Repeating it would end the same, for good.
+    Refused(Refusal),
+    /// The quota of the principal's inline policies is used up.
+    QuotaExceeded,
+    /// It can be repeated at once. It may or may not have been carried out.
+    Transient(IamError),
+    /// IAM's answers contradict each other: one of them lags behind a write.
+    Inconsistent(IamError),
+    /// It fails until somebody mends something, such as the function's role.
+    Persistent(IamError),
+}
+
+/// An error of IAM that is not sorted yet.
 pub(crate) struct RawError {
     call: &'static str,
     code: String,
@@ -66,7 +122,7 @@ impl RawError {
     {
         let code = error.code().unwrap_or_default().to_owned();
         let context = match code.as_str() {
-            // Not yet a failure: a principal's first grant begins with it.
+            // Not necessarily a failure: a principal's first grant begins with it.
             NO_SUCH_ENTITY => {
                 tracing::debug!(call, error = %DisplayErrorContext(error), "IAM does not have it");
                 cause(error)
@@ -82,17 +138,17 @@ impl RawError {
         self.call
     }
 
-    /// Whether IAM does not know what was asked for.
+    /// Whether IAM does not have what the call was about.
     pub(crate) fn is_no_such_entity(&self) -> bool {
         self.code == NO_SUCH_ENTITY
     }
 
-    /// Sorts IAM's errors.
+    /// Sorts the error.
     ///
     /// See the errors of <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html> and
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>.
-    pub(crate) fn into_failure(self, principal: &str) -> Failure {
-        let refused = |reason, why: &str| Failure::Refused(Refusal::new(reason, why));
+    pub(crate) fn into_failure(self, principal: &str) -> CallFailure {
+        let refused = |reason, why: &str| CallFailure::Refused(Refusal::new(reason, why));
         let Self { call, context, .. } = self;
         let principal = principal.to_owned();
         match self.code.as_str() {
@@ -100,7 +156,7 @@ impl RawError {
                 tracing::warn!(call, error = context, "an AWS call failed");
                 refused(Reason::NoSuchPrincipal, "IAM knows no such user or role (any more)")
             }
-            "LimitExceeded" => Failure::Full,
+            "LimitExceeded" => CallFailure::QuotaExceeded,
             "UnmodifiableEntity" => {
                 refused(Reason::ProtectedRole, "only the AWS service that it belongs to can modify it")
             }
@@ -109,9 +165,9 @@ impl RawError {
                 "IAM does not accept LambdaInvokePermission with the function added; something else in it must be wrong",
             ),
             "AccessDenied" | "AccessDeniedException" => {
-                Failure::Lasting(IamError::AccessDenied { call, principal, context })
+                CallFailure::Persistent(IamError::AccessDenied { call, principal, context })
             }
-            // No code: there was no answer, or none that could be read.
+            // No code: there was no answer, or an unreadable one.
             ""
             | "Throttling"
             | "ThrottlingException"
@@ -119,9 +175,11 @@ impl RawError {
             | "ServiceFailure"
             | "ConcurrentModification"
             | "ServiceUnavailable"
-            | "InternalFailure" => Failure::Passing(IamError::CallFailed { call, principal, context }),
-            _ if self.is_server_error => Failure::Passing(IamError::CallFailed { call, principal, context }),
-            _ => Failure::Lasting(IamError::CallFailed { call, principal, context }),
+            | "InternalFailure" => CallFailure::Transient(IamError::CallFailed { call, principal, context }),
+            _ if self.is_server_error => {
+                CallFailure::Transient(IamError::CallFailed { call, principal, context })
+            }
+            _ => CallFailure::Persistent(IamError::CallFailed { call, principal, context }),
         }
     }
 }

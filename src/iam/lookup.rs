@@ -1,19 +1,23 @@
-//! The edge to IAM for who a text names: `iam:GetUser` and `iam:GetRole` tell the ARN, path included.
+//! The user or role that IAM holds under a name, by `iam:GetUser` and `iam:GetRole`.
 //!
-//! CloudTrail's record says whom AWS authenticated. A text says what its author wrote, and of a role no more than a session's
-//! ARN, which has no path. What the allowlist is asked about is therefore the ARN that IAM holds under the name.
+//! CloudTrail's record names whom AWS authenticated. A pasted or reported text says what its author wrote, and of a role only
+//! a session's ARN, which has no path. So the allowlist is asked about the ARN that IAM holds, path included.
 
-use crate::iam::error::{Failure, IamError, RawError};
+use crate::iam::error::{IamError, NotDone, RawError};
 use aws_sdk_iam::Client;
 use remediator_core::arn::principal::{Principal, PrincipalKind};
 use remediator_core::incoming::caller::Caller;
 use remediator_core::incoming::denial::Denial;
 
-/// Asks IAM for the user or role that a denial's caller is; nothing is asked about a caller that is neither.
+/// Looks up the user or role that called. `None` for a caller that is neither, about whom IAM is not asked.
 ///
 /// Needs `iam:GetUser` or `iam:GetRole`.
-pub async fn ask(iam: &Client, denial: &Denial) -> Result<Option<Principal>, Failure> {
-    let (call, arn, shown) = match denial.caller() {
+///
+/// # Errors
+///
+/// Refuses a caller that IAM does not know.
+pub async fn look_up(iam: &Client, denial: &Denial) -> Result<Option<Principal>, NotDone> {
+    let (call, arn, named) = match denial.caller() {
         Caller::Principal(user) if user.kind() == PrincipalKind::User => {
             let answer = iam.get_user().user_name(user.name()).send().await;
             let arn = answer.map(|answer| answer.user.map(|user| user.arn));
@@ -25,13 +29,14 @@ pub async fn ask(iam: &Client, denial: &Denial) -> Result<Option<Principal>, Fai
         }
         Caller::Other { .. } => return Ok(None),
     };
-    let arn = arn.map_err(|error| error.into_failure(&shown))?;
-    let principal = arn.as_deref().and_then(Principal::parse);
-    let unclear = || {
-        let context = "IAM's answer holds no ARN of a user or a role".to_owned();
-        Failure::Lasting(IamError::CallFailed { call, principal: shown, context })
-    };
-    principal.map(Some).ok_or_else(unclear)
+    let arn = arn.map_err(|error| error.into_failure(&named))?;
+    match arn.as_deref().and_then(Principal::parse) {
+        Some(principal) => Ok(Some(principal)),
+        None => {
+            let context = "IAM's answer holds no ARN of a user or a role".to_owned();
+            Err(IamError::CallFailed { call, principal: named, context }.into())
+        }
+    }
 }
 
 async fn role_arn(iam: &Client, name: &str) -> Result<Option<String>, RawError> {

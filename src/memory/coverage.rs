@@ -64,7 +64,7 @@ impl Coverage {
     /// Whether it suffices for `grant`: it has not expired, and is no lease where a grant for good is wanted.
     fn suffices_for(self, grant: &Grant, now: SystemTime) -> bool {
         match self.expires {
-            Some(expiry) => !expiry.is_over(now) && grant.expiry().is_some(),
+            Some(expiry) => !expiry.has_passed(now) && grant.expiry().is_some(),
             None => true,
         }
     }
@@ -79,7 +79,7 @@ impl Coverage {
     pub fn is_clearly_before(self, denied_at: Option<SystemTime>) -> bool {
         denied_at.is_some_and(|time| {
             time.duration_since(self.since).is_ok_and(|after| after > PROPAGATION)
-                && !self.expires.is_some_and(|expiry| expiry.is_over(time))
+                && !self.expires.is_some_and(|expiry| expiry.has_passed(time))
         })
     }
 }

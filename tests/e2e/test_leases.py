@@ -211,7 +211,7 @@ def on(condition):
     return changed(Condition=condition)
 
 
-# What is like a lease of ours and none: tests/it/leases.rs has the same, and more, for the function itself.
+# What is like a lease of ours and none: core/src/policy/tests/leases.rs has the same, and more, for the function itself.
 LIKE_A_LEASE = {
     "a deny": changed(Effect="Deny"),
     "two actions": changed(Action=["lambda:InvokeFunction", "lambda:GetFunction"]),

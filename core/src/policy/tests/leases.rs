@@ -1,8 +1,8 @@
 //! Grants that run out, statement by statement: what of a policy is a lease of ours, and what becomes of it.
 
-use crate::merge::{arn, function, now, written};
-use remediator_core::policy::lease::Expiry;
-use remediator_core::policy::{Merge, Removal, fold, merge, take_out};
+use super::{arn, function, now, written};
+use crate::policy::lease::Expiry;
+use crate::policy::{Merge, Removal, fold, merge, remove};
 use serde_json::{Value, json};
 
 const END: &str = "2026-12-25T00:00:00Z";
@@ -139,9 +139,7 @@ fn every_write_leaves_out_what_has_run_out() {
     assert_eq!(writes(leased(&there)).0, json!([deny, until(LATER, &["c"]), until(END, &["clip"])]));
     let for_good_too = writes(merge(Some(&there), &function("clip"), None, now()).unwrap()).0;
     assert_eq!(for_good_too, json!([deny, until(LATER, &["c"]), for_good(&["clip"])]));
-    let Removal::Write(text) = take_out(&there, &function("c"), now()).unwrap() else {
-        panic!("not written")
-    };
+    let Removal::Write(text) = remove(&there, &function("c"), now()).unwrap() else { panic!("not written") };
     assert_eq!(text, document(&[deny]));
     // A single statement that has run out is replaced in its form.
     let single = json!({"Version": "2012-10-17", "Statement": until(OVER, &["c"])}).to_string();
@@ -206,7 +204,7 @@ fn what_somebody_wrote_on_the_like_is_foreign() {
         // It covers nothing, stays where it is when something is written, and nothing is taken out of it.
         let there = document(std::slice::from_ref(&statement));
         assert_eq!(writes(leased(&there)).0, json!([statement, until(END, &["clip"])]));
-        assert_eq!(take_out(&there, &function("clip"), now()), Ok(Removal::NotListed), "{there}");
+        assert_eq!(remove(&there, &function("clip"), now()), Ok(Removal::NotListed), "{there}");
         assert_eq!(fold(&there), there);
         let mut live = statement.to_string();
         live = live.replace(OVER, END).replace("2020-", "2030-").replace("1577836800", "1893456000");
@@ -239,7 +237,7 @@ fn a_lease_that_somebody_put_in_order_is_still_ours() {
     let folded: Value = serde_json::from_str(&fold(&there)).unwrap();
     statement["Resource"] = json!([arn("c:*"), arn("clip"), arn("c"), arn("clip:*")]);
     assert_eq!(folded["Statement"][0], statement);
-    let Removal::Write(text) = take_out(&there, &function("clip"), now()).unwrap() else {
+    let Removal::Write(text) = remove(&there, &function("clip"), now()).unwrap() else {
         panic!("not written")
     };
     statement["Resource"] = json!([arn("c:*"), arn("c")]);
@@ -248,7 +246,7 @@ fn a_lease_that_somebody_put_in_order_is_still_ours() {
 
 #[test]
 fn taking_out_takes_leases_too() {
-    let take = |statements: &[Value]| take_out(&document(statements), &function("clip"), now()).unwrap();
+    let take = |statements: &[Value]| remove(&document(statements), &function("clip"), now()).unwrap();
     let left = |statements: &[Value]| Removal::Write(document(statements));
     assert_eq!(take(&[until(END, &["clip"])]), Removal::Delete);
     assert_eq!(take(&[until(END, &["clip"]), for_good(&["clip"]), until(OVER, &["c"])]), Removal::Delete);

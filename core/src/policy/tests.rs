@@ -1,23 +1,25 @@
 //! Properties of the merge and of taking back, over documents as people write them. What a document grants is judged by an evaluator that
 //! is not ours.
 
+mod leases;
+
+use crate::arn::FunctionArn;
+use crate::policy::lease::Expiry;
+use crate::policy::{Merge, Removal, fold, may_allow, merge, remove};
 use iam_rs::{Arn, Context, Decision, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use remediator_core::arn::FunctionArn;
-use remediator_core::policy::lease::Expiry;
-use remediator_core::policy::{Merge, Removal, fold, may_allow, merge, take_out};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
 
 /// The time of every merge here: 2026-11-24T12:00:00Z.
-pub(crate) fn now() -> SystemTime {
+pub(super) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_521_600)
 }
 
 /// When leases run out: the first three have by then, the third at that very instant.
-pub(crate) const ENDS: [&str; 6] = [
+pub(super) const ENDS: [&str; 6] = [
     "2026-11-01T00:00:00Z",
     "2026-11-24T00:00:00Z",
     "2026-11-24T12:00:00Z",
@@ -38,11 +40,11 @@ const CALLED_AT: [&str; 6] = [
 
 const FUNCTIONS: [&str; 4] = ["clip", "clip-other", "c", "render"];
 
-pub(crate) fn function(name: &str) -> FunctionArn {
+pub(super) fn function(name: &str) -> FunctionArn {
     FunctionArn::new("aws", "us-east-1", "281502313273", name).unwrap()
 }
 
-pub(crate) fn arn(rest: &str) -> String {
+pub(super) fn arn(rest: &str) -> String {
     format!("arn:aws:lambda:us-east-1:281502313273:function:{rest}")
 }
 
@@ -172,13 +174,13 @@ fn written_until(document: &Value, function: &FunctionArn, expiry: Option<Expiry
 }
 
 /// The document with a grant for good.
-pub(crate) fn written(document: &Value, function: &FunctionArn) -> Option<Value> {
+pub(super) fn written(document: &Value, function: &FunctionArn) -> Option<Value> {
     written_until(document, function, None)
 }
 
 /// The document without the function; `None` where no statement of ours lists it.
 fn taken_out(document: &Value, function: &FunctionArn) -> Option<Value> {
-    match take_out(&document.to_string(), function, now()).unwrap() {
+    match remove(&document.to_string(), function, now()).unwrap() {
         Removal::NotListed => None,
         Removal::Write(text) => Some(serde_json::from_str(&text).unwrap()),
         Removal::Delete => Some(json!({"Version": "2012-10-17", "Statement": []})),
@@ -410,7 +412,7 @@ proptest! {
     #[test]
     fn a_text_of_any_kind_is_left_alone_or_kept(text in "\\PC*", expiry in expiry()) {
         let _ = merge(Some(&text), &function("clip"), expiry, now());
-        let _ = take_out(&text, &function("clip"), now());
+        let _ = remove(&text, &function("clip"), now());
     }
 }
 
@@ -576,7 +578,7 @@ fn what_may_allow_is_told_and_nothing_else() {
 
 #[test]
 fn taking_out_keeps_the_rest_as_it_is_written() {
-    let take = |text: &str| take_out(text, &function("clip"), now()).unwrap();
+    let take = |text: &str| remove(text, &function("clip"), now()).unwrap();
     let (clip, all, other) = (arn("clip"), arn("clip:*"), arn("clip-other"));
     let foreign = r#"{"Resource":"*","Effect":"Deny","Action":"\u0073ts:*","New":1e2}"#;
     let ours = |listed: &str| {
@@ -595,7 +597,7 @@ fn taking_out_keeps_the_rest_as_it_is_written() {
     // A wildcard, or a statement that is not ours, is not what was granted.
     assert_eq!(take(&text(&ours(r#""*""#))), Removal::NotListed);
     assert_eq!(take(&text(&pair.replace("Mine\"", "Mine\",\"Condition\":{}"))), Removal::NotListed);
-    assert!(take_out("{}", &function("clip"), now()).is_err());
+    assert!(remove("{}", &function("clip"), now()).is_err());
 }
 
 #[test]
