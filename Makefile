@@ -202,9 +202,12 @@ FORCE:
 diagram: $(READY) ## Draw docs/architecture.svg from docs/architecture.dot, and docs/rooms.svg from the code anew
 	$(VENV)/bin/python -m docs.draw
 
+# What one test writes others read. So the first two only write, and the last reads.
 expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it
 	UPDATE_SCHEMAS=1 cargo test --locked --quiet --package remediator-core schema
-	UPDATE_EXPECTED=1 cargo test --locked --quiet
+	UPDATE_EXPECTED=1 cargo test --locked --quiet --test it every_event_ends_as_expected
+	cargo test --locked --quiet --package remediator-core
+	cargo test --locked --quiet
 
 clean: ## Remove all that was built or set up
 	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) $(BENCH_VENV) .pytest_cache .aws-sam
