@@ -8,6 +8,7 @@ import pytest
 from local.aws import ACCOUNT, REGION, ROOT
 from support.stack_targets import STACK, called, is_told_plainly
 
+SECTIONS = ["Develop", "Verify", "Operate", "Maintain"]
 TARGETS = ["deploy", "allowlist", "canary", "logs", "redrive", "undo"]
 WHOSE = [f"PRINCIPAL=arn:aws:iam::{ACCOUNT}:user/a", f"FUNCTION=arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"]
 
@@ -26,7 +27,9 @@ def test_help_has_one_line_for_each_target():
     assert {name for name in phony if "-" not in name} == set(described)
     assert set(TARGETS) < set(described)
     done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True)
-    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    sections = re.findall(r"^(\w+):\n((?:  .*\n)+)", done.stdout, re.M)
+    assert [section for section, _ in sections] == SECTIONS == re.findall(r"^##@ (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    lines = [line.split(maxsplit=1) for _, targets in sections for line in targets.splitlines()]
     assert {name: text for name, text in lines} == described
     assert len(lines) == len(described)
 
