@@ -13,6 +13,8 @@ EVENT ?= events/user.json
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
 ROUNDS ?= 10
+# Of `make test`: a folder of tests/e2e, a file in one, or a word in the names of tests.
+ONLY ?=
 FUZZ_TARGETS ?= event error_text message allowlist policy log_batch
 # Of the targets that work on a deployed stack: which one, and what they may do. `docs/operations.md` tells of each.
 STACK ?= lambda-invoke-remediator
@@ -36,12 +38,16 @@ export AWS_DEFAULT_REGION := $(REGION)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo invoke preview test check lint-template validate deny fuzz findings fmt build expected clean
-.PHONY: bench count baseline bench-binaries valgrind-there
-.PHONY: deploy allowlist canary logs redrive undo diagram
+.PHONY: help setup quick fmt build demo invoke preview
+.PHONY: check test validate deny fuzz findings bench count lint-template bench-binaries valgrind-there
+.PHONY: deploy allowlist canary logs redrive undo
+.PHONY: expected baseline diagram clean
+
+##@ Develop
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-10s %s\n", $$1, $$2 }'
+	@awk -F ':[^#]*## ' '/^##@ / { print (NR > 1 && seen++ ? "\n" : "") substr($$0, 5) ":"; next } \
+		/^[a-z]+:[^#]*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Set up the virtual environment with the pinned tools
 
@@ -50,6 +56,16 @@ $(READY): requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
 	touch $@
+
+quick: ## Check what a change concerns in a minute: format, lints, unit and property tests of its crates
+	@$(PYTHON) -m tools.quick
+
+fmt: ## Format the code
+	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
+
+build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
 
 demo: $(READY) ## Show the main job: denials through the real binary, against an AWS account on the loopback
 	$(VENV)/bin/python -m local.demo
@@ -60,14 +76,7 @@ invoke: $(READY) ## The same for one file: make invoke EVENT=events/role.json
 preview: $(READY) ## Show one notice of each kind as its readers see it: on the terminal, and in target/preview/ as HTML
 	$(VENV)/bin/python -m local.preview
 
-test: $(READY) $(RIE)/.ready ## Run all tests: of the library, of the real binary over the wire, of the template
-	cargo test --locked --quiet --package remediator-core
-	cargo test --locked --quiet
-	cargo build --locked --quiet
-	cargo test --locked --quiet --package remediator
-	cargo build --locked --quiet --package remediator
-	cargo test --locked --quiet --package bench-driver
-	$(VENV)/bin/python -m pytest --quiet --numprocesses 8 tests/e2e
+##@ Verify
 
 check: $(READY) lint-template ## Check format, lints, documentation and template
 	cargo fmt --all --check
@@ -78,39 +87,14 @@ check: $(READY) lint-template ## Check format, lints, documentation and template
 	cargo clippy --locked --quiet --all-targets --package bench-driver --package decision-core-bench --package floor -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --quiet --no-deps --package remediator-core --package lambda-invoke-remediator
 
-# checkov leaves out what the defaults do not create. So it looks at the template with all three of that switched on as
-# well, and has to have looked at it: the trail and its bucket, and the permissions of the two other ways in.
 lint-template: $(READY) $(CHECKOV)/.ready
-	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint template.yaml
-	mkdir -p target
-	sed -e 's/^    Default: "no"$$/    Default: "yes"/' \
-		-e '/^  ReportSource:$$/,/^  [A-Z].*:$$/s/^    Default: ""$$/    Default: com.example.clips/' \
-		-e '/^  DeniedInvokeLogGroup:$$/,/^  [A-Z].*:$$/s/^    Default: ""$$/    Default: clips/' \
-		template.yaml > target/template-with-all.yaml
-	test "$$(diff template.yaml target/template-with-all.yaml | grep --count '^>')" = 3 \
-		|| { echo 'target/template-with-all.yaml does not switch all three on' >&2; exit 1; }
-	AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/cfn-lint target/template-with-all.yaml
-	set -e; for template in template.yaml target/template-with-all.yaml; do \
-		$(CHECKOV)/bin/checkov --file "$$template" --framework cloudformation --skip-download --compact --quiet; \
-	done
-	$(CHECKOV)/bin/checkov --file target/template-with-all.yaml --framework cloudformation --skip-download --compact \
-		--check CKV_AWS_35,CKV_AWS_36,CKV_AWS_21,CKV_AWS_364 | grep --quiet '^Passed checks: 5, Failed checks: 0' \
-		|| { echo 'checkov did not look at all that can be switched on' >&2; exit 1; }
+	@CFN_LINT=$(VENV)/bin/cfn-lint CHECKOV=$(CHECKOV)/bin/checkov tools/lint_template.sh
+
+test: $(READY) $(RIE)/.ready ## Run all tests: library, real binary over the wire, template (ONLY=notices, writers, ...: a folder, file or word)
+	@$(VENV)/bin/python -m tools.test --only "$(ONLY)"
 
 validate: $(DEPLOY_VENV)/.ready ## Check the template with the SAM CLI, which is set up for it
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(DEPLOY_VENV)/bin/sam validate --lint --template template.yaml
-
-# Each apart from the other tools, whose versions they do not get along with.
-.venv-%/.ready: requirements-%.txt
-	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
-	touch $@
-
-# AWS's emulator of Lambda is a program in the SAM CLI's package, and of that the tests need nothing else.
-$(RIE)/.ready: requirements-deploy.txt | $(READY)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(RIE) \
-		"$$(grep '^aws-sam-cli==' $<)"
-	touch $@
 
 deny: ## Check the dependencies: licences, sources, duplicates, known vulnerabilities (DENY=... for some of them)
 	@cargo deny --version || { echo 'cargo-deny is missing, nothing was checked: cargo install --locked cargo-deny' >&2; exit 1; }
@@ -133,13 +117,6 @@ findings: ## Show where tools around it behave unlike one expects: each script o
 	@changed=; for script in findings/*.sh; do \
 		echo "== $$script"; timeout 600 bash "$$script" || changed="$$changed $$script"; \
 	done; test -z "$$changed" || { echo "not as it was seen:$$changed" >&2; exit 1; }
-
-fmt: ## Format the code
-	cargo fmt --all
-	cargo fmt --manifest-path fuzz/Cargo.toml
-
-build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
 
 # What is measured is what is deployed; the floor is built with the same profile, and linked as cargo does it.
 bench-binaries: build
@@ -168,8 +145,7 @@ valgrind-there:
 count: valgrind-there bench-binaries ## Count instructions, calls and bytes, and compare them with benches/baseline.json
 	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json
 
-baseline: valgrind-there bench-binaries ## Write benches/baseline.json anew; look at the difference before you commit it
-	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json --update
+##@ Operate
 
 deploy: $(DEPLOY_VENV)/.ready ## Build and deploy the stack, with questions the first time (STACK, REGION, ARCHITECTURE, CONFIG)
 	@$(DEPLOY_VENV)/bin/python -m ops.deploy --stack "$(STACK)" --config "$(CONFIG)" --allowlist "$(ALLOWLIST)" \
@@ -199,12 +175,37 @@ target/debug/remediator: FORCE
 
 FORCE:
 
+##@ Maintain
+
+# What one test writes others read. So the first two runs are for what they write alone, and what fails in them is left to
+# the other two.
+WRITING = UPDATE_SCHEMAS=1 UPDATE_EXPECTED=1 PROPTEST_CASES=1
+
+expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it
+	@$(WRITING) cargo test --locked --quiet --no-fail-fast --package remediator-core > /dev/null 2>&1 || true
+	@$(WRITING) cargo test --locked --quiet --no-fail-fast > /dev/null 2>&1 || true
+	cargo test --locked --quiet --package remediator-core
+	cargo test --locked --quiet
+
+baseline: valgrind-there bench-binaries ## Write benches/baseline.json anew; look at the difference before you commit it
+	$(DRIVER) count $(MEASURED) --baseline benches/baseline.json --update
+
 diagram: $(READY) ## Draw docs/architecture.svg from docs/architecture.dot, and docs/rooms.svg from the code anew
 	$(VENV)/bin/python -m docs.draw
 
-expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it
-	UPDATE_SCHEMAS=1 cargo test --locked --quiet --package remediator-core schema
-	UPDATE_EXPECTED=1 cargo test --locked --quiet
-
 clean: ## Remove all that was built or set up
 	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) $(BENCH_VENV) .pytest_cache .aws-sam
+
+# What the targets need: virtual environments and programs, set up where a target asks for them.
+
+# Each apart from the other tools, whose versions they do not get along with.
+.venv-%/.ready: requirements-%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	touch $@
+
+# AWS's emulator of Lambda is a program in the SAM CLI's package, and of that the tests need nothing else.
+$(RIE)/.ready: requirements-deploy.txt | $(READY)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(RIE) \
+		"$$(grep '^aws-sam-cli==' $<)"
+	touch $@

@@ -2,7 +2,7 @@
 
 It is what a competent user would write in an afternoon. So it decides with care, merges instead of overwriting, and
 keeps its clients between invocations; but it reads back once and does not watch for other writers, believes fields that
-it does not need, and takes its list from the environment alone. tests/e2e/test_peer.py says where it and the binary
+it does not need, and takes its list from the environment alone. tests/e2e/benches/test_peer.py says where it and the binary
 differ.
 
 Run it in this folder as `python -m awslambdaric handler.handler`.

@@ -1,25 +1,15 @@
 """The account, the proxy before it and the real binary behind a Runtime API: started once, cleaned before each test."""
 
-import os
-import sys
+import json
 from pathlib import Path
 
+import certifi
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-import certifi  # noqa: E402
-import cloudformation  # noqa: E402
-import tls  # noqa: E402
-
-from local import aws, proxy, runtime_api  # noqa: E402
-
-# The one that `cargo test` has just built; a release build can be named instead.
-BINARY = os.environ.get("REMEDIATOR_BINARY", str(ROOT / "target/debug/lambda-invoke-remediator"))
-
-# The operator's tool, likewise.
-CLI = os.environ.get("REMEDIATOR_CLI", str(ROOT / "target/debug/remediator"))
+from local import aws, proxy, runtime_api
+from support import cloudformation, tls
+from support.binaries import BINARY
+from support.leases import allowlist
 
 
 @pytest.fixture
@@ -77,6 +67,19 @@ def start(account, calls):
 def function(start):
     """One that tells everything: what it remembers of a test must not silence the next."""
     with start(NOTICE_INTERVAL="0") as function:
+        yield function
+
+
+@pytest.fixture
+def listing(start):
+    """Starts the function with rules of a test's own, and tells everything."""
+    return lambda *rules, **variables: start(ALLOWLIST=json.dumps({"rules": list(rules)}), NOTICE_INTERVAL="0", **variables)
+
+
+@pytest.fixture
+def leased(start, account):
+    """A function whose rule says 30 days."""
+    with start(ALLOWLIST=allowlist("30d", account), NOTICE_INTERVAL="0") as function:
         yield function
 
 

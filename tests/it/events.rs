@@ -30,7 +30,9 @@ async fn every_event_ends_as_expected() {
 
         let expected = expected_path(&path);
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            // All are written before the first is looked at: `make expected` runs the tests once more.
             std::fs::write(&expected, format!("{reply:#}\n")).unwrap();
+            continue;
         }
         let text = std::fs::read_to_string(&expected).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(reply, serde_json::from_str::<Value>(&text).unwrap(), "{name}");

@@ -307,7 +307,7 @@ const PATHS: [&str; 22] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(2_000))]
 
     /// However an event is bent, what is granted is one exact function that stands in it, to the listed principal.
     #[test]

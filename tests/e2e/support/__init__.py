@@ -1,0 +1,1 @@
+"""What the tests of several folders need besides fixtures, which are in the conftest.py files."""
