@@ -1,4 +1,4 @@
-//! The command line: one place from which help, man page and shell completions are made.
+//! The command line. Help, man page and shell completions are made from it.
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -6,77 +6,77 @@ use remediator_core::arn::principal::Principal;
 use remediator_core::arn::{FunctionArn, is_account};
 use std::path::PathBuf;
 
-/// Checks allowlists, explains and plans grants, takes them back, and tries the whole way in a real account.
+/// Checks allowlists, explains and plans grants, takes them back, and tests a deployed stack.
 #[derive(Debug, Parser)]
 #[command(name = "remediator", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 no (the list is not valid, a stage was not reached, there is nothing to take back, you said no), \
-2 used wrongly, or something could not be read or called, 3 only warnings (check --strict).
+Exit codes: 0 done; 1 the answer is no (the list is not valid, a stage was not reached, there is nothing to take back, you \
+declined); 2 the command line is wrong, or something could not be read or called; 3 valid with warnings (check --strict).
 
-Nothing but `plan` without a given policy, `undo` and `canary` calls AWS, with the credentials and the region that the AWS CLI \
+Only `plan` without a given policy, `undo` and `canary` call AWS. They use the credentials and the region that the AWS CLI \
 would use.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check an allowlist: whether it is valid, and where it is wider than it may be meant
+    /// Check whether an allowlist is valid, and where it may be wider than you mean
     Check(Check),
-    /// Explain what would happen to events, and by which rule and clause
+    /// Explain what the function would do with events, and by which rule
     Explain(Explain),
-    /// Explain, and show what would change in the policies
+    /// Explain events, and show what would change in the policies
     Plan(Plan),
-    /// Take one grant out of a principal's LambdaInvokePermission
+    /// Remove one grant from a principal's LambdaInvokePermission
     Undo(Undo),
-    /// Make a harmless denied invoke in a real account, and see how far it gets
+    /// Test a deployed stack: make one harmless call that is denied, and follow it
     Canary(Canary),
-    /// Write the completions of a shell to the standard output
+    /// Print the completions for a shell
     Completions {
-        /// The shell.
+        /// The shell
         shell: Shell,
     },
-    /// Write the man page to the standard output
+    /// Print the man page
     Man,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The allowlist's file; `-` for the standard input
+    /// The allowlist file; `-` for the standard input
     pub(crate) allowlist: PathBuf,
-    /// End with the exit code 3 when there are warnings
+    /// Exit with code 3 if there are warnings
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Write JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// What events are judged with.
+/// Events, and what they are judged by.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
-    /// Files with an event each, or an error message; `-`, or none at all, for the standard input
+    /// Files with events or error messages; `-`, or no file at all, for the standard input
     ///
-    /// Taken are EventBridge's events, CloudTrail's records and log files (`{"Records": [...]}`), what a subscription of
-    /// CloudWatch Logs sends, and the error message that a denied caller got, with whatever an SDK or a CLI puts around it.
+    /// A file may hold an EventBridge event, CloudTrail records or a CloudTrail log file (`{"Records": [...]}`), a batch of a
+    /// CloudWatch Logs subscription, or the error message of a denied call, with whatever an SDK or a CLI puts around it.
     #[arg(value_name = "EVENT")]
     pub(crate) events: Vec<PathBuf>,
-    /// The allowlist's file; `-` for the standard input
+    /// The allowlist file; `-` for the standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) allowlist: PathBuf,
-    /// The account that the function runs in; by default the one that the list speaks of
+    /// The function's own account [default: the account of the list's functions]
     #[arg(long, value_name = "ID", value_parser = account)]
     pub(crate) account: Option<String>,
     /// The function's own execution role, which is never granted anything
     #[arg(long, value_name = "ARN", value_parser = principal)]
     pub(crate) own_role: Option<Principal>,
-    /// The role's ARN for pasted messages, which name the session only; by default the role is taken to have no path
+    /// The role behind the sessions in pasted messages [default: the role of that name, without a path]
     #[arg(long, value_name = "ARN", value_parser = principal)]
     pub(crate) principal: Option<Principal>,
-    /// Write JSON: a list with an outcome for each event
+    /// Print JSON: a list with one outcome for each event
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -91,53 +91,53 @@ pub(crate) struct Explain {
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) events: Events,
-    /// The policy document that each principal has now, or the answer of `aws iam get-user-policy`; by default IAM is asked
+    /// Plan on this policy document, or this answer of `aws iam get-user-policy`, instead of asking IAM
     ///
-    /// What other inline policies hold is not known then, and not counted against the quota.
+    /// The quota then counts this document alone, without the principal's other inline policies.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
-    /// The principals have no such policy yet; IAM is not asked
+    /// Plan as if the principals had no such policy, instead of asking IAM
     #[arg(long, conflicts_with = "policy")]
     pub(crate) no_policy: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Undo {
-    /// The user's or role's ARN
+    /// The ARN of the user or role
     #[arg(long, value_name = "ARN", value_parser = principal)]
     pub(crate) principal: Principal,
-    /// The function's ARN
+    /// The ARN of the function
     #[arg(long, value_name = "ARN", value_parser = function)]
     pub(crate) function: FunctionArn,
-    /// The allowlist's file: tells whether the next denial would grant it again
+    /// The allowlist file, to say whether the next denial would grant it again
     #[arg(long, value_name = "FILE")]
     pub(crate) allowlist: Option<PathBuf>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Canary {
-    /// The CloudFormation stack
+    /// The CloudFormation stack to test
     #[arg(long, value_name = "NAME", default_value = "lambda-invoke-remediator")]
     pub(crate) stack: String,
-    /// The function to be denied, by name or ARN; by default the remediator itself, which such a call would not harm
+    /// The function to call, by name or ARN [default: the remediator itself, where such a call does no harm]
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Option<String>,
-    /// The name of the role that is made, called with, and deleted again
+    /// The name of the role to create, to call with and to delete again
     #[arg(long, value_name = "NAME", default_value = "lambda-invoke-remediator-canary", value_parser = role_name)]
     pub(crate) role: String,
     /// How long to wait for each stage, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     pub(crate) wait: u64,
-    /// The permissions boundary to give to the role, where the stack asks for one
+    /// The permissions boundary of the role [default: the stack's RequiredPermissionsBoundary]
     #[arg(long, value_name = "ARN")]
     pub(crate) permissions_boundary: Option<String>,
-    /// Write JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Really do it: a role is made and deleted, and one call is denied
+    /// Confirm: create and delete the role, and make the call
     #[arg(long)]
     pub(crate) yes: bool,
 }

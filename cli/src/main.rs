@@ -1,52 +1,40 @@
 //! The operator's tool of the lambda-invoke-remediator, for a laptop and for CI.
 //!
-//! It decides nothing by itself: reading, deciding and merging are those of the function's own library, so that what it
-//! shows is what the function would do. What it adds is the way to and from a person: files and pasted texts in, tables,
-//! differences and exit codes out.
+//! It decides nothing by itself: it reads, judges and merges with the function's own code, so that it shows what the function
+//! would do. It adds what a person needs: files and pasted texts in; tables, differences and exit codes out.
 
 mod args;
 mod aws;
-mod canary;
-mod check;
-mod diff;
-mod events;
-mod explain;
-mod function_log;
-mod interrupts;
-mod output;
-mod pasted;
-mod plan;
+mod cases;
+mod commands;
+mod input;
 mod problem;
-mod span;
-mod stack;
-mod throwaway;
-mod trails;
-mod undo;
-mod verdict;
-mod warnings;
+mod ui;
 
 use args::{Cli, Command};
-use clap::{CommandFactory, Parser};
-use output::err;
+use clap::Parser;
+use commands::{canary, check, completions, explain, man, plan, undo};
 use problem::Problem;
-use std::io::Write;
+use std::io::Write as _;
 use std::process::ExitCode;
+use ui::output::{self, err};
+use ui::style::{PLAIN, RED};
 
-/// The list is not valid, a stage was not reached, there is nothing to take back, somebody said no.
+/// The answer is no: the list is not valid, a stage was not reached, there is nothing to take back, or the operator declined.
 const NO: u8 = 1;
-/// Something could not be read or called; clap ends with the same code where the command line is wrong.
+/// Something could not be read or called. clap ends with the same code where the command line is wrong.
 const FAILED: u8 = 2;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Cli::parse().command).await {
-        Ok(_) if output::is_lost() => {
+        Ok(code) if output::flush() => code,
+        Ok(_) => {
             err!("error: the output could not be written");
             ExitCode::from(FAILED)
         }
-        Ok(code) => code,
         Err(problem) => {
-            err!("{}error:{} {}", diff::RED, diff::PLAIN, output::Harmless(&problem.to_string()));
+            err!("{RED}error:{PLAIN} {}", output::Escaped(&problem.to_string()));
             ExitCode::from(FAILED)
         }
     }
@@ -54,50 +42,12 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<ExitCode, Problem> {
     match command {
-        Command::Check(check) => check::run(&check),
-        Command::Explain(explain) => explain::run(&explain),
-        Command::Plan(plan) => plan::run(&plan).await,
-        Command::Undo(undo) => undo::run(&undo).await,
-        Command::Canary(canary) => canary::run(&canary).await,
-        Command::Completions { shell } => {
-            // Into memory first: a pipe that is closed early is no reason to panic.
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "remediator", &mut text);
-            write_out(&text)
-        }
-        Command::Man => write_out(&man_page().map_err(Problem::from)?),
-    }
-}
-
-/// One page: the command, and its subcommands with their options.
-fn man_page() -> std::io::Result<Vec<u8>> {
-    let mut command = Cli::command();
-    command.build();
-    let page = clap_mangen::Man::new(command.clone());
-    let mut text = Vec::new();
-    page.render_title(&mut text)?;
-    page.render_name_section(&mut text)?;
-    page.render_synopsis_section(&mut text)?;
-    page.render_description_section(&mut text)?;
-    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-        let name = subcommand.get_name().to_uppercase();
-        let part = clap_mangen::Man::new(subcommand.clone());
-        writeln!(text, ".SH {name}")?;
-        let mut options = Vec::new();
-        part.render_synopsis_section(&mut options)?;
-        part.render_description_section(&mut options)?;
-        part.render_options_section(&mut options)?;
-        // Sections of the part become subsections of the page.
-        text.extend(String::from_utf8_lossy(&options).replace(".SH ", ".SS ").into_bytes());
-    }
-    page.render_extra_section(&mut text)?;
-    page.render_version_section(&mut text)?;
-    Ok(text)
-}
-
-fn write_out(text: &[u8]) -> Result<ExitCode, Problem> {
-    match std::io::stdout().lock().write_all(text) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Plan(args) => plan::run(&args).await,
+        Command::Undo(args) => undo::run(&args).await,
+        Command::Canary(args) => canary::run(&args).await,
+        Command::Completions { shell } => Ok(completions::run(shell)),
+        Command::Man => man::run(),
     }
 }

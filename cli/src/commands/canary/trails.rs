@@ -1,4 +1,4 @@
-//! The trails that would record a denied invoke: those that are logging, with a selector for Lambda's data events.
+//! The trails that would record a denied call: those that are logging and select Lambda's data events.
 
 use crate::problem::Problem;
 use aws_config::SdkConfig;
@@ -6,17 +6,17 @@ use aws_sdk_cloudtrail::types::{AdvancedEventSelector, EventSelector};
 
 const FUNCTIONS: &str = "AWS::Lambda::Function";
 
-/// What the trails of the region say, as a sentence for the report.
+/// Describes the trails of the region in a sentence for the report.
 ///
-/// Needs `cloudtrail:DescribeTrails`, `cloudtrail:GetTrailStatus` and `cloudtrail:GetEventSelectors`.
-pub(crate) async fn describe(config: &SdkConfig) -> Result<String, Problem> {
+/// Calls `cloudtrail:DescribeTrails`, `cloudtrail:GetTrailStatus` and `cloudtrail:GetEventSelectors`.
+pub(super) async fn describe(config: &SdkConfig) -> Result<String, Problem> {
     let client = aws_sdk_cloudtrail::Client::new(config);
     let answer = client.describe_trails().send().await;
     let answer = answer.map_err(|error| Problem::of_call("cloudtrail:DescribeTrails", &error))?;
     let (mut recording, mut stopped) = (Vec::new(), Vec::new());
     for trail in answer.trail_list.unwrap_or_default() {
         let Some(arn) = trail.trail_arn else { continue };
-        // A trail of the organization may not show its selectors to its members.
+        // The organization's trail may hide its selectors from member accounts.
         let Ok(selectors) = client.get_event_selectors().trail_name(&arn).send().await else { continue };
         let advanced = selectors.advanced_event_selectors.unwrap_or_default();
         let basic = selectors.event_selectors.unwrap_or_default();
@@ -30,17 +30,17 @@ pub(crate) async fn describe(config: &SdkConfig) -> Result<String, Problem> {
         }
     }
     Ok(match (recording.is_empty(), stopped.is_empty()) {
-        (false, _) => format!("records data events of Lambda: {}", recording.join(", ")),
-        (true, false) => format!("has the data events of Lambda, but is not logging: {}", stopped.join(", ")),
+        (false, _) => format!("a trail records data events of Lambda: {}", recording.join(", ")),
+        (true, false) => format!("a trail selects the data events of Lambda, but is not logging: {}", stopped.join(", ")),
         (true, true) => {
-            "no trail of this region is seen to record data events of Lambda; the template makes one with \
-                         CreateTrail=yes"
+            "no trail of this region records data events of Lambda, as far as you may see; the template makes one with \
+             CreateTrail=yes"
                 .to_owned()
         }
     })
 }
 
-/// Whether a selector takes Lambda's data events. What else it asks for is not judged.
+/// Whether an advanced selector takes Lambda's data events. Its other conditions are not judged.
 fn selects(selector: &AdvancedEventSelector) -> bool {
     let equals = |field: &str, value: &str| {
         selector.field_selectors.iter().any(|condition| {
@@ -51,6 +51,7 @@ fn selects(selector: &AdvancedEventSelector) -> bool {
     equals("eventCategory", "Data") && equals("resources.type", FUNCTIONS)
 }
 
+/// Whether a basic selector takes Lambda's data events.
 fn selects_basic(selector: &EventSelector) -> bool {
     let resources = selector.data_resources.as_deref().unwrap_or_default();
     resources.iter().any(|resource| resource.r#type.as_deref() == Some(FUNCTIONS))

@@ -1,11 +1,11 @@
-//! The events that a person has at hand: files, the standard input, CloudTrail's own log files, pasted messages.
+//! The events that a person has at hand: files, the standard input, CloudTrail's log files, pasted messages.
 //!
-//! Each becomes the payload that the function would get for it, and is read by the function's own code: JSON as it is, anything
-//! else as a text, as somebody gives it to the function in a JSON string.
+//! Each becomes the payload that the function would get for it: JSON as written, anything else as a JSON string that holds the
+//! text, which is how somebody gives a text to the function.
 
-use crate::args::Events;
-use crate::output::err;
+use crate::input::{display_name, is_standard_input};
 use crate::problem::Problem;
+use crate::ui::output::err;
 use flate2::read::MultiGzDecoder;
 use remediator_core::incoming::payload::Payload;
 use serde_json::value::RawValue;
@@ -14,44 +14,43 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::io::{IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// One event, and where it comes from.
+/// One payload, and where it comes from.
 #[derive(Debug)]
-pub(crate) struct Event {
+pub(crate) struct GivenEvent {
     /// The file, and the place in it where it holds several.
     pub(crate) name: String,
-    /// What the function would get.
+    /// The payload that the function would be invoked with.
     pub(crate) payload: Payload,
-    /// What was done to it to get there, or what is wrong with it.
+    /// What the reader should know: how the payload differs from an EventBridge event.
     pub(crate) note: Option<String>,
 }
 
 const RECORD: &str = "a CloudTrail record, without EventBridge's envelope";
-const LIST: &str = "a list: the function takes one event at a time, and a list for one text";
-/// CloudTrail's log files are far smaller.
+const LIST: &str = "a list: the function takes one event at a time, and reads a list as one text";
+/// The most that a packed file may hold: far more than CloudTrail's log files do.
 const MAX_UNPACKED_BYTES: u64 = 512 * 1024 * 1024;
+/// The first bytes of a gzip file.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads all that is named, or the standard input.
-pub(crate) fn read(args: &Events) -> Result<Vec<Event>, Problem> {
-    let from_input = vec!["-".into()];
-    let paths = if args.events.is_empty() { &from_input } else { &args.events };
+/// Reads the named files, or the standard input where none is named.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<GivenEvent>, Problem> {
+    let standard_input = [PathBuf::from("-")];
+    let paths = if paths.is_empty() { &standard_input } else { paths };
     let mut events = Vec::new();
     for path in paths {
-        let (name, bytes) = match path.to_str() {
-            Some("-") => ("standard input".to_owned(), read_input(path)?),
-            Some(_) | None => {
-                let bytes = std::fs::read(path).map_err(|error| Problem::of_file(path, &error))?;
-                (path.display().to_string(), bytes)
-            }
+        let bytes = match is_standard_input(path) {
+            true => read_standard_input(path)?,
+            false => std::fs::read(path).map_err(|error| Problem::of_file(path, &error))?,
         };
-        let bytes = unpacked(bytes).map_err(|error| Problem::of_file(path, &error))?;
-        events.extend(from_bytes(&name, &bytes));
+        let bytes = unpack(bytes).map_err(|error| Problem::of_file(path, &error))?;
+        events.extend(split(&display_name(path), &bytes));
     }
     Ok(events)
 }
 
-fn read_input(path: &Path) -> Result<Vec<u8>, Problem> {
+fn read_standard_input(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut input = std::io::stdin();
     if input.is_terminal() {
         err!("Paste an event or an error message, then press Ctrl-D on a line of its own.");
@@ -66,9 +65,9 @@ fn read_input(path: &Path) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// CloudTrail's log files are packed.
-fn unpacked(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
+/// Unpacks a file if it is packed, as CloudTrail's log files are.
+fn unpack(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    if !bytes.starts_with(&GZIP_MAGIC) {
         return Ok(bytes);
     }
     let mut unpacked = Vec::new();
@@ -76,60 +75,46 @@ fn unpacked(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
     Ok(unpacked)
 }
 
-fn from_bytes(name: &str, bytes: &[u8]) -> Vec<Event> {
-    // Editors on Windows write a byte order mark, which is no part of the text.
+/// Splits a file into events: CloudTrail's records, lines with an event each, or the whole as one event or text.
+fn split(name: &str, bytes: &[u8]) -> Vec<GivenEvent> {
+    // Editors on Windows write a byte order mark, which does not belong to the text.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let one = |payload, note| vec![Event { name: name.to_owned(), payload, note }];
-    let text = &*decoded(bytes);
-    // The limits on an event are those of the JSON in which somebody gives a text to the function.
-    let pasted = |note| one(Payload::from_slice(json!(text).to_string().as_bytes()), note);
+    let text = &*decode(bytes);
     if let Some(records) = records(text) {
-        let named = records.into_iter().enumerate();
-        let event = |(index, record): (usize, &RawValue)| Event {
+        let event = |(index, record): (usize, &RawValue)| GivenEvent {
             name: format!("{name} Records[{index}]"),
             payload: Payload::from_slice(record.get().as_bytes()),
             note: Some(RECORD.to_owned()),
         };
-        return named.map(event).collect();
+        return records.into_iter().enumerate().map(event).collect();
     }
-    // One event on each line, as log tools write them. Lines that are no events are one text.
-    let values: Result<Vec<&RawValue>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
-    let payloads = |values: Vec<&RawValue>| -> Vec<Payload> {
-        values.iter().map(|value| Payload::from_slice(value.get().as_bytes())).collect()
-    };
-    match values.map(payloads) {
-        Ok(payloads) if payloads.len() > 1 && payloads.iter().all(is_event) => {
-            let event = |(index, payload)| from_payload(format!("{name} [{index}]"), payload);
-            payloads.into_iter().enumerate().map(event).collect()
-        }
-        Ok(_) | Err(_) => match Payload::from_slice(text.as_bytes()) {
-            // As the function gets it from somebody who puts it into JSON for it.
-            Payload::NotJson(why) => {
-                let looks_so = text.trim_start().starts_with(['{', '[', '"']);
-                let note = looks_so.then(|| format!("it is not JSON, and so a text: {why}"));
-                pasted(note)
-            }
-            payload => vec![from_payload(name.to_owned(), payload)],
-        },
+    if let Some(events) = events_on_lines(text) {
+        let event = |(index, payload)| of_payload(format!("{name} [{index}]"), payload);
+        return events.into_iter().enumerate().map(event).collect();
     }
+    vec![match Payload::from_slice(text.as_bytes()) {
+        Payload::NotJson(why) => of_text(name.to_owned(), text, &why),
+        payload => of_payload(name.to_owned(), payload),
+    }]
 }
 
-/// The text of a file: UTF-8, or what PowerShell writes on Windows. What is neither costs a character, and not the text.
-fn decoded(bytes: &[u8]) -> Cow<'_, str> {
-    let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+/// Decodes UTF-8, or what PowerShell writes on Windows. A byte that is neither costs a character, not the text.
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    let decode_units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> =
             rest.chunks_exact(2).filter_map(|pair| Some(unit(pair.try_into().ok()?))).collect();
         Cow::Owned(String::from_utf16_lossy(&units))
     };
     match bytes {
-        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
+        [0xff, 0xfe, rest @ ..] => decode_units(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => decode_units(rest, u16::from_be_bytes),
         bytes => String::from_utf8_lossy(bytes),
     }
 }
 
-/// The records of a log file, each as its text: the limits on an event are those of one record. What has a `detail` is an
-/// event to the function, whatever else it holds.
+/// Returns the records of a CloudTrail log file, each as its text: the limits on an event hold for one record.
+///
+/// An object with a `detail` is an event to the function, whatever else it holds.
 fn records(text: &str) -> Option<Vec<&RawValue>> {
     let fields: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
     if fields.contains_key("detail") {
@@ -138,16 +123,32 @@ fn records(text: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(fields.get("Records")?.get()).ok()
 }
 
-fn from_payload(name: String, payload: Payload) -> Event {
+/// Returns the events of a file with one on each line, as log tools write them. Lines that are not events are one text.
+fn events_on_lines(text: &str) -> Option<Vec<Payload>> {
+    let values: Result<Vec<&RawValue>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
+    let values = values.ok()?.into_iter().map(|value| Payload::from_slice(value.get().as_bytes()));
+    let payloads: Vec<Payload> = values.collect();
+    (payloads.len() > 1 && payloads.iter().all(is_event)).then_some(payloads)
+}
+
+/// Returns the event of JSON that is taken as written.
+fn of_payload(name: String, payload: Payload) -> GivenEvent {
     let note = match &payload {
         Payload::Json(Value::Array(_)) => Some(LIST),
         Payload::Json(value) if is_record(value) => Some(RECORD),
         Payload::Json(_) | Payload::Unreadable(_) | Payload::NotJson(_) => None,
     };
-    Event { name, payload, note: note.map(str::to_owned) }
+    GivenEvent { name, payload, note: note.map(str::to_owned) }
 }
 
-/// Whether it is one of several events, and not a line of a log.
+/// Returns the event of a text: a JSON string, so that the limits on an event hold for that. `why` says why it is not JSON.
+fn of_text(name: String, text: &str, why: &str) -> GivenEvent {
+    let looks_like_json = text.trim_start().starts_with(['{', '[', '"']);
+    let note = looks_like_json.then(|| format!("it is not JSON, so it is read as a text: {why}"));
+    GivenEvent { name, payload: Payload::from_slice(json!(text).to_string().as_bytes()), note }
+}
+
+/// Whether a payload is one of several events, and not a line of a log.
 fn is_event(payload: &Payload) -> bool {
     match payload {
         Payload::Json(value) => {
@@ -158,7 +159,7 @@ fn is_event(payload: &Payload) -> bool {
     }
 }
 
-/// Whether it is CloudTrail's record without the envelope that EventBridge puts around it.
+/// Whether a value is a CloudTrail record without EventBridge's envelope.
 fn is_record(value: &Value) -> bool {
     value.get("detail").is_none() && value.get("eventSource").is_some()
 }
@@ -167,11 +168,11 @@ fn is_record(value: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Vec<Event> {
-        from_bytes("x", text.as_bytes())
+    fn read(text: &str) -> Vec<GivenEvent> {
+        split("x", text.as_bytes())
     }
 
-    fn json_of(event: &Event) -> &Value {
+    fn json_of(event: &GivenEvent) -> &Value {
         match &event.payload {
             Payload::Json(value) => value,
             other => panic!("{other:?}"),
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn events_stay_as_they_are() {
+    fn json_is_taken_as_written() {
         for text in [
             r#"{"detail":{"eventSource":"lambda.amazonaws.com"}}"#,
             "{}",
@@ -192,14 +193,14 @@ mod tests {
             assert_eq!(json_of(event).to_string(), text);
             assert_eq!(event.note, None);
         }
-        assert_eq!(json_of(&from_bytes("x", b"\xffx")[0]), &json!("\u{fffd}x"));
-        assert_eq!(json_of(&from_bytes("x", b"\xff\xfex\0y\0")[0]), &json!("xy"));
-        assert_eq!(json_of(&from_bytes("x", b"\xfe\xff\0x\0y")[0]), &json!("xy"));
+        assert_eq!(json_of(&split("x", b"\xffx")[0]), &json!("\u{fffd}x"));
+        assert_eq!(json_of(&split("x", b"\xff\xfex\0y\0")[0]), &json!("xy"));
+        assert_eq!(json_of(&split("x", b"\xfe\xff\0x\0y")[0]), &json!("xy"));
     }
 
-    /// The function gets it in a JSON string from whoever pastes it, and reads it with the same code.
+    /// Whoever pastes it gives it to the function in a JSON string, and the function reads it with the same code.
     #[test]
-    fn what_is_no_json_is_a_text_whatever_it_begins_with() {
+    fn text_that_is_not_json_is_a_text_whatever_it_begins_with() {
         for text in [
             "no JSON",
             "[ERROR] clip failed",
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_is_found_in_whatever_an_sdk_makes_of_it() {
+    fn the_message_is_found_in_the_error_of_any_sdk() {
         let message =
             "User: arn:aws:iam::281502313273:user/a is not authorized to perform: lambda:InvokeFunction";
         for value in [
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_taken_each_by_itself() {
+    fn each_record_is_an_event_of_its_own() {
         let record = json!({"eventSource": "lambda.amazonaws.com", "recipientAccountId": "281502313273", "awsRegion": "us-east-1"});
         let many = read(&json!({"Records": [record, 5]}).to_string());
         let names: Vec<&str> = many.iter().map(|event| event.name.as_str()).collect();

@@ -1,5 +1,6 @@
-//! What would end the process: Ctrl-C, a CI job that is cancelled, a terminal that is closed. From the moment that somebody
-//! listens it ends nothing by itself any more, and is heard when it is asked for, also where it came before.
+//! Signals that would end the process: Ctrl-C, a cancelled CI job, a closed terminal.
+//!
+//! Once the canary listens, none of them ends the process by itself. One that came earlier is received when it is awaited.
 
 use std::io::Result;
 
@@ -7,15 +8,17 @@ use std::io::Result;
 mod system {
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    /// Their signals.
+    /// SIGINT, SIGTERM and SIGHUP.
     pub(crate) struct Interrupts([Signal; 3]);
 
     impl Interrupts {
+        /// Begins to listen.
         pub(crate) fn listen() -> super::Result<Self> {
             let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
             Ok(Self([interrupt, terminate, signal(SignalKind::hangup())?]))
         }
 
+        /// Waits for any of them.
         pub(crate) async fn any(&mut self) {
             let [interrupt, terminate, hang_up] = &mut self.0;
             tokio::select! {
@@ -31,14 +34,16 @@ mod system {
 mod system {
     use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 
-    /// The console's two.
+    /// The console's Ctrl-C and Ctrl-Break.
     pub(crate) struct Interrupts(CtrlC, CtrlBreak);
 
     impl Interrupts {
+        /// Begins to listen.
         pub(crate) fn listen() -> super::Result<Self> {
             Ok(Self(ctrl_c()?, ctrl_break()?))
         }
 
+        /// Waits for any of them.
         pub(crate) async fn any(&mut self) {
             tokio::select! {
                 _ = self.0.recv() => {}
@@ -48,4 +53,4 @@ mod system {
     }
 }
 
-pub(crate) use system::Interrupts;
+pub(super) use system::Interrupts;

@@ -5,16 +5,17 @@
 //! done, so that the protocol ends, and begins again after the answer.
 
 use crate::args::Undo;
-use crate::diff::diff;
-use crate::output::out;
+use crate::input::allowlist;
 use crate::problem::Problem;
-use crate::{NO, aws, check};
+use crate::ui::diff::diff;
+use crate::ui::output::out;
+use crate::{NO, aws};
 use aws_smithy_types::retry::RetryConfig;
 use dialoguer::Confirm;
 use lambda_invoke_remediator::iam::error::{IamError, NotDone};
 use lambda_invoke_remediator::iam::inline_policies::InlinePolicies;
 use lambda_invoke_remediator::iam::writer::{self, Change, Edit, Written};
-use remediator_core::allowlist::{Allowlist, RuleAction};
+use remediator_core::allowlist::RuleAction;
 use remediator_core::incoming::source::Source;
 use remediator_core::policy::{self, POLICY_NAME, Removal};
 use std::cell::Cell;
@@ -191,7 +192,7 @@ fn say_what_grants_again(undo: &Undo) -> Result<(), Problem> {
         out!("As long as the allowlist admits it, the next denial grants it again.");
         return Ok(());
     };
-    let list = Allowlist::parse(&check::read(path)?).map_err(|error| Problem::of_list(path, &error))?;
+    let list = allowlist::read(path)?;
     let grants = |source: &Source| match list.rule_for(*source, &undo.principal, &undo.function) {
         Ok(rule) => (rule.action() == RuleAction::Grant).then_some(rule),
         Err(_) => None,

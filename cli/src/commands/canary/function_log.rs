@@ -1,7 +1,6 @@
-//! The function's log, as far as it speaks of one role, or of the function not starting at all, from the moment on that
-//! somebody began to look.
+//! The function's log: new lines about one role, or about a function that cannot start.
 //!
-//! Earlier lines are known by their ids and not by their time: this machine's clock may differ from that of the log.
+//! Older lines are told apart by their ids and not by their time, since this machine's clock may differ from that of the log.
 
 use crate::problem::Problem;
 use aws_config::SdkConfig;
@@ -11,12 +10,12 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How far back is looked, which is more than clocks differ.
+/// How far back to read: more than two clocks differ.
 const LOOK_BACK: Duration = Duration::from_secs(600);
 
-/// The lines about a role, and those that tell why the function cannot start: these name nobody.
+/// The lines of a log group that are about a role, or say why the function cannot start, which names no role.
 #[derive(Debug)]
-pub(crate) struct FunctionLog {
+pub(super) struct FunctionLog {
     client: aws_sdk_cloudwatchlogs::Client,
     group: String,
     patterns: [String; 2],
@@ -25,8 +24,12 @@ pub(crate) struct FunctionLog {
 }
 
 impl FunctionLog {
-    /// Begins to look: what is there already is left out from now on. Needs `logs:FilterLogEvents`.
-    pub(crate) async fn of(config: &SdkConfig, group: &str, role: &Principal) -> Result<Self, Problem> {
+    /// Skips all lines that exist now. Calls `logs:FilterLogEvents`.
+    pub(super) async fn from_now_on(
+        config: &SdkConfig,
+        group: &str,
+        role: &Principal,
+    ) -> Result<Self, Problem> {
         let since = (SystemTime::now() - LOOK_BACK).duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut log = Self {
             client: aws_sdk_cloudwatchlogs::Client::new(config),
@@ -39,12 +42,13 @@ impl FunctionLog {
         Ok(log)
     }
 
-    /// The new lines that are JSON.
-    pub(crate) async fn lines(&self) -> Result<Vec<Value>, Problem> {
+    /// Returns the new lines that are JSON. Calls `logs:FilterLogEvents`.
+    pub(super) async fn new_lines(&self) -> Result<Vec<Value>, Problem> {
         let lines = self.read().await?.into_iter().filter(|(id, _)| !self.earlier.contains(id));
         Ok(lines.filter_map(|(_, line)| serde_json::from_str(&line).ok()).collect())
     }
 
+    /// Returns the lines since `since`, each with its id.
     async fn read(&self) -> Result<Vec<(String, String)>, Problem> {
         let mut lines = Vec::new();
         for pattern in &self.patterns {

@@ -1,4 +1,4 @@
-//! A deployed stack: what it was given, and where its parts are.
+//! A deployed stack, as CloudFormation describes it.
 
 use crate::problem::Problem;
 use aws_config::SdkConfig;
@@ -6,15 +6,15 @@ use std::collections::HashMap;
 
 /// The outputs and parameters of a CloudFormation stack, by name.
 #[derive(Debug)]
-pub(crate) struct Stack {
+pub(super) struct Stack {
     name: String,
     outputs: HashMap<String, String>,
     parameters: HashMap<String, String>,
 }
 
 impl Stack {
-    /// Looks it up. Needs `cloudformation:DescribeStacks`.
-    pub(crate) async fn describe(config: &SdkConfig, name: &str) -> Result<Self, Problem> {
+    /// Looks a stack up in the region. Calls `cloudformation:DescribeStacks`.
+    pub(super) async fn describe(config: &SdkConfig, name: &str) -> Result<Self, Problem> {
         let client = aws_sdk_cloudformation::Client::new(config);
         let answer = client.describe_stacks().stack_name(name).send().await;
         let answer = answer.map_err(|error| Problem::of_call("cloudformation:DescribeStacks", &error))?;
@@ -33,15 +33,18 @@ impl Stack {
         })
     }
 
-    /// An output that the template always has.
-    pub(crate) fn output(&self, key: &str) -> Result<&str, Problem> {
+    /// Returns an output that each stack of the template has.
+    pub(super) fn output(&self, key: &str) -> Result<&str, Problem> {
         self.outputs.get(key).map(String::as_str).ok_or_else(|| {
-            Problem::new(format!("the stack `{}` has no output {key}: it is of another template", self.name))
+            Problem::new(format!(
+                "the stack `{}` has no output {key}, so it was not made from this project's template",
+                self.name
+            ))
         })
     }
 
-    /// A parameter that says something.
-    pub(crate) fn parameter(&self, key: &str) -> Option<&str> {
+    /// Returns a parameter's value, unless it is empty.
+    pub(super) fn parameter(&self, key: &str) -> Option<&str> {
         self.parameters.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 }

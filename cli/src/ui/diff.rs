@@ -1,17 +1,13 @@
-//! Policy documents as a person compares them: pretty-printed with every key, number and escape as it was, and line by line.
+//! Policy documents as a person compares them: pretty-printed with every key, number and escape as written, line by line.
 
-use crate::output::Harmless;
-use anstyle::{AnsiColor, Color, Reset, Style};
+use crate::ui::output::Escaped;
+use crate::ui::style::{CYAN, GREEN, PLAIN, RED};
+use anstyle::Style;
 use remediator_core::policy::POLICY_NAME;
 use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 
-pub(crate) const RED: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Red)));
-pub(crate) const GREEN: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Green)));
-const CYAN: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Cyan)));
-pub(crate) const PLAIN: Reset = Reset;
-
-/// The difference, with colours that `anstream` takes out where the output is no terminal; `None` stands for no policy.
+/// Returns the coloured difference between two documents of a principal's policy. `None` stands for no policy.
 pub(crate) fn diff(principal: &str, before: Option<&str>, after: Option<&str>) -> String {
     let (old, new) = (before.map(pretty).unwrap_or_default(), after.map(pretty).unwrap_or_default());
     let side = |document: Option<&str>, when: &str| match document {
@@ -30,21 +26,21 @@ pub(crate) fn diff(principal: &str, before: Option<&str>, after: Option<&str>) -
                 ChangeTag::Insert => ('+', GREEN),
                 ChangeTag::Equal => (' ', Style::new()),
             };
-            let line = Harmless(change.value().trim_end_matches('\n'));
+            let line = Escaped(change.value().trim_end_matches('\n'));
             let _ = writeln!(text, "{style}{sign}{line}{PLAIN}");
         }
     }
     text
 }
 
-/// Without going over values, which would lose duplicate keys, the order of keys and long numbers.
+/// Indents a document. It is not parsed into values, which would lose duplicate keys, the order of keys and long numbers.
 fn pretty(document: &str) -> String {
     let mut written = Vec::new();
     let mut from = serde_json::Deserializer::from_str(document);
     let mut to = serde_json::Serializer::pretty(&mut written);
     match serde_transcode::transcode(&mut from, &mut to) {
         Ok(()) => String::from_utf8_lossy(&written).into_owned() + "\n",
-        // No JSON: it is shown as it is.
+        // It is not JSON, and so shown as written.
         Err(_) => document.to_owned(),
     }
 }
@@ -63,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn no_policy_is_told() {
+    fn a_policy_that_does_not_exist_is_named() {
         let plain = anstream::adapter::strip_str(&diff("user/x", None, Some("{}"))).to_string();
         assert!(plain.starts_with(
             "--- no LambdaInvokePermission (now)\n+++ LambdaInvokePermission of user/x (then)\n"
