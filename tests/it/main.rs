@@ -14,5 +14,4 @@ mod grants;
 mod hostile;
 mod lines;
 mod pasted;
-mod real_texts;
 mod storms;

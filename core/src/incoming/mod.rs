@@ -20,6 +20,8 @@ mod consistency;
 mod event_sources;
 mod json_texts;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use crate::reason::{Reason, Refusal};
 use crate::text::one_line;

@@ -11,6 +11,8 @@ pub mod parsed;
 mod fragment;
 mod layout;
 mod sentence;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use crate::incoming::caller::{Caller, NamedPrincipal, caller_from_message};

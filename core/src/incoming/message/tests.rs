@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 const USER: &str = "arn:aws:iam::281502313273:user/remotion_user";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:281502313273:function:ffmpeg-clip-cutter";
@@ -323,4 +324,15 @@ fn the_resource_may_be_missing_or_a_star() {
     assert_eq!(parse(&text).unwrap().resource, Resource::Missing);
     let text = format!("{text} on resource: *");
     assert_eq!(parse(&text).unwrap().resource, Resource::Named("*".to_owned()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_message_is_read_without_a_panic(text in "\\PC*") {
+        let _ = parse(&text);
+        let _ = parse(&format!("User: x is not authorized to perform: {text}"));
+        let _ = parse(&format!("{} {text}", with(" because no identity-based policy allows the lambda:InvokeFunction action")));
+    }
 }
