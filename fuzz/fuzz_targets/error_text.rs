@@ -12,7 +12,7 @@ use remediator_core::incoming::caller::Caller;
 use remediator_core::incoming::denial::Denial;
 use remediator_core::incoming::error_text::ErrorText;
 use remediator_core::incoming::error_text::escapes;
-use remediator_core::incoming::error_text::sentences;
+use remediator_core::incoming::error_text::parsed::ParsedText;
 use remediator_core::incoming::source::Source;
 use std::sync::LazyLock;
 use std::time::SystemTime;
@@ -37,14 +37,20 @@ static OWN: LazyLock<OwnIdentity> = LazyLock::new(|| OwnIdentity {
 });
 
 fuzz_target!(|text: &str| {
-    let told = sentences::read(text);
-    assert_eq!(told, sentences::read(text));
-    // What a program prints twice is told once, and repeats itself only in pieces.
-    assert!(!told.is_whole() || !told.repeats(&told));
-    let plain = letters(&escapes::undone(text));
+    let parsed = ParsedText::parse(text);
+    assert_eq!(parsed, ParsedText::parse(text));
+    // Only fragments repeat a sentence, and a complete one is none.
+    assert!(!parsed.is_complete() || !parsed.repeats(&parsed));
+    let plain = letters(&escapes::unescape(text));
     for source in Source::ALL {
-        let error =
-            ErrorText { source, text, account: None, event_id: None, event_time: None, malformed: None };
+        let error = ErrorText {
+            source,
+            text: text.into(),
+            account: None,
+            event_id: None,
+            event_time: None,
+            malformed: None,
+        };
         if source == Source::Cloudtrail {
             continue;
         }

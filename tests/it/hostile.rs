@@ -341,13 +341,6 @@ proptest! {
         prop_assert_eq!(aws.calls(), []);
     }
 
-    #[test]
-    fn any_message_is_read_without_a_panic(text in "\\PC*") {
-        let _ = remediator_core::incoming::message::parse(&text);
-        let _ = remediator_core::incoming::message::parse(&format!("User: x is not authorized to perform: {text}"));
-        let _ = remediator_core::incoming::message::parse(&format!("{} {text}", sentence(USER, FUNCTION)));
-    }
-
     /// Where the pair is covered the event's time is looked at, and may be any text.
     #[test]
     fn any_event_time_ends_in_an_outcome(time in prop_oneof!["\\PC{0,40}", "-?[0-9]{1,12}-[0-9]{2}-[0-9]{2}T[0-9:.]{1,20}Z"]) {

@@ -14,7 +14,6 @@ mod grants;
 mod hostile;
 mod lines;
 mod pasted;
-mod real_texts;
 mod storms;
 
 use proptest::test_runner::Config;

@@ -68,8 +68,8 @@ impl Rule {
     }
 
     /// The sources that the rule admits.
-    pub fn sources(&self) -> Sources {
-        self.sources
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// How long a grant by this rule lasts. `None` if it does not expire.

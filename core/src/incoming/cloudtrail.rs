@@ -1,16 +1,16 @@
-//! CloudTrail's record of one call, in EventBridge's envelope or by itself, with every field optional.
+//! CloudTrail's record of one call, in EventBridge's envelope or by itself.
 //!
-//! It repeats, it does not judge: what the fields mean together is [`claim`](crate::incoming::claim)'s business.
+//! Every field is optional. An [`ApiCall`] repeats what the record says; a [`Claim`](crate::incoming::claim::Claim) compares
+//! its fields.
 //!
 //! See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html> and
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>.
 
+use crate::text::one_line;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use serde_json::{Map, Value};
 
-use crate::text::one_line;
-
-/// What EventBridge's envelope says of a CloudTrail record.
+/// The detail type that EventBridge's envelope of a CloudTrail record has.
 const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
 const SOURCE: &str = "aws.lambda";
 const EVENT_SOURCE: &str = "lambda.amazonaws.com";
@@ -18,354 +18,284 @@ const EVENT_SOURCE: &str = "lambda.amazonaws.com";
 const EVENT_NAMES: [&str; 3] = ["Invoke", "InvokeAsync", "InvokeWithResponseStream"];
 /// Nothing that merely contains the word: `KMSAccessDeniedException` concerns the function's own role.
 const ERROR_CODES: [&str; 2] = ["AccessDenied", "AccessDeniedException"];
+/// The type of a function among a record's `resources`.
+const FUNCTION_TYPE: &str = "AWS::Lambda::Function";
 
-/// One call as CloudTrail recorded it and EventBridge delivered it. Texts are the event's own, empty ones left out, and
-/// stay where they are.
+/// A JSON object.
+type Object = Map<String, Value>;
+
+/// One call as CloudTrail recorded it and EventBridge delivered it. Empty texts are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ApiCall<'a> {
+pub(super) struct ApiCall<'a> {
     /// The envelope's `account`.
-    pub envelope_account: Option<&'a str>,
+    pub(super) envelope_account: Option<&'a str>,
     /// The envelope's `region`.
-    pub envelope_region: Option<&'a str>,
+    pub(super) envelope_region: Option<&'a str>,
     /// `recipientAccountId`: the account whose trail recorded the call.
-    pub recipient_account: Option<&'a str>,
+    pub(super) recipient_account: Option<&'a str>,
     /// `awsRegion`.
-    pub aws_region: Option<&'a str>,
+    pub(super) aws_region: Option<&'a str>,
     /// `eventID`, CloudTrail's; the envelope's `id` is another.
-    pub event_id: Option<&'a str>,
-    /// `eventTime`, in the text's own form (RFC 3339).
-    pub event_time: Option<&'a str>,
+    pub(super) event_id: Option<&'a str>,
+    /// `eventTime`, in the record's own form (RFC 3339).
+    pub(super) event_time: Option<&'a str>,
     /// `sourceIPAddress`: an address, or the name of an AWS service.
-    pub source_ip_address: Option<&'a str>,
+    pub(super) source_ip_address: Option<&'a str>,
     /// `userAgent`, chosen by the caller.
-    pub user_agent: Option<&'a str>,
+    pub(super) user_agent: Option<&'a str>,
     /// `errorMessage`.
-    pub error_message: Option<&'a str>,
+    pub(super) error_message: Option<&'a str>,
     /// `userIdentity`.
-    pub identity: UserIdentity<'a>,
+    pub(super) identity: UserIdentity<'a>,
     /// `requestParameters.functionName`.
-    pub function_name: Option<&'a str>,
+    pub(super) function_name: Option<&'a str>,
     /// `resources`, those of the type `AWS::Lambda::Function` or of no type.
-    pub resources: Vec<RecordedResource<'a>>,
-    /// The first field that is there, and not null, in a form that CloudTrail does not write.
-    pub malformed: Option<&'static str>,
+    pub(super) resources: Vec<RecordedResource<'a>>,
+    /// The path of the first field, not null, that has a form that CloudTrail does not write.
+    pub(super) malformed: Option<&'static str>,
 }
 
 /// CloudTrail's `userIdentity`.
 ///
 /// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UserIdentity<'a> {
+pub(super) struct UserIdentity<'a> {
     /// `type`: `IAMUser`, `AssumedRole`, `Root`, ...
-    pub kind: Option<&'a str>,
+    pub(super) kind: Option<&'a str>,
     /// `arn`: of the user, or of the role's session.
-    pub arn: Option<&'a str>,
+    pub(super) arn: Option<&'a str>,
     /// `accountId`.
-    pub account: Option<&'a str>,
+    pub(super) account: Option<&'a str>,
     /// `userName`: of a user.
-    pub user_name: Option<&'a str>,
+    pub(super) user_name: Option<&'a str>,
     /// `sessionContext.sessionIssuer.type`.
-    pub issuer_kind: Option<&'a str>,
+    pub(super) issuer_kind: Option<&'a str>,
     /// `sessionContext.sessionIssuer.arn`: the role's own ARN, path included.
-    pub issuer_arn: Option<&'a str>,
+    pub(super) issuer_arn: Option<&'a str>,
     /// `sessionContext.sessionIssuer.accountId`.
-    pub issuer_account: Option<&'a str>,
+    pub(super) issuer_account: Option<&'a str>,
     /// `sessionContext.sessionIssuer.userName`: the role's friendly name.
-    pub issuer_name: Option<&'a str>,
+    pub(super) issuer_name: Option<&'a str>,
 }
 
 /// One entry of CloudTrail's `resources`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecordedResource<'a> {
+pub(super) struct RecordedResource<'a> {
     /// `ARN`, never with a qualifier.
-    pub arn: Option<&'a str>,
+    pub(super) arn: Option<&'a str>,
     /// `accountId`.
-    pub account: Option<&'a str>,
+    pub(super) account: Option<&'a str>,
 }
 
-/// A payload that is no record of a denied invoke, and what could be told of it all the same.
+/// A payload that is not the record of a denied invoke.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OtherEvent<'a> {
-    /// What is missing or different, for a person.
-    pub why: String,
-    /// What was read before that was known.
-    pub call: ApiCall<'a>,
-    /// Whether it is a record of CloudTrail all the same.
-    pub is_of_cloudtrail: bool,
+pub(super) struct OtherPayload<'a> {
+    /// The difference, as a clause for a person.
+    pub(super) why: String,
+    /// The fields that it shares with a record.
+    pub(super) call: ApiCall<'a>,
+    /// Whether CloudTrail wrote it.
+    pub(super) is_from_cloudtrail: bool,
 }
 
 impl<'a> ApiCall<'a> {
-    /// Reads the record of a denied invoke out of EventBridge's event, or by itself, as CloudTrail's log files hold it.
-    pub fn read(event: &'a Value) -> Result<Self, Box<OtherEvent<'a>>> {
+    /// Reads the record of a denied invoke from EventBridge's event, or by itself, as CloudTrail's log files hold it.
+    ///
+    /// # Errors
+    ///
+    /// `event` is something else.
+    pub(super) fn read(event: &'a Value) -> Result<Self, Box<OtherPayload<'a>>> {
+        let mut reader = FieldReader::default();
         if let Some(record) = bare_record(event) {
-            let (call, kind) = read_record(Some(record), FieldReader::default());
-            return kind.told_apart(call);
+            let difference = difference_from_denied_invoke(Some(record), &mut reader);
+            let call = read_record(Some(record), &mut reader);
+            return conclude(call, difference, true);
         }
-        let [account, region, source, detail_type, detail] =
-            some_of(event.as_object(), ["account", "region", "source", "detail-type", "detail"]);
+        let envelope = event.as_object();
+        let field = |key| envelope.and_then(|envelope| envelope.get(key));
         let (Some(Value::String(source)), Some(Value::String(detail_type)), Some(detail)) =
-            (source, detail_type, detail)
+            (field("source"), field("detail-type"), field("detail"))
         else {
-            return Err(OtherEvent::new(why_no_envelope(event)));
+            return Err(Box::new(OtherPayload { why: why_no_envelope(event), ..OtherPayload::default() }));
         };
-        let mut form = FieldReader::default();
-        let envelope_account = form.text(account, "account");
-        let envelope_region = form.text(region, "region");
-        let (call, kind) = read_record(detail.as_object(), form);
-        let call = Self { envelope_account, envelope_region, ..call };
-        let why = if (source.as_str(), detail_type.as_str()) != (SOURCE, DETAIL_TYPE) {
-            "it is not an `AWS API Call via CloudTrail` of `aws.lambda`"
-        } else if !detail.is_object() {
-            "its `detail` is not a record of CloudTrail"
-        } else {
-            return kind.told_apart(call);
-        };
-        let is_of_cloudtrail = detail_type == DETAIL_TYPE;
-        Err(Box::new(OtherEvent { why: why.to_owned(), call, is_of_cloudtrail }))
+        let envelope_account = reader.text(envelope, "account");
+        let envelope_region = reader.text(envelope, "region");
+        let record = detail.as_object();
+        let mut difference = difference_from_denied_invoke(record, &mut reader);
+        let call = Self { envelope_account, envelope_region, ..read_record(record, &mut reader) };
+        if (source.as_str(), detail_type.as_str()) != (SOURCE, DETAIL_TYPE) {
+            difference = Some("it is not an `AWS API Call via CloudTrail` of `aws.lambda`");
+        } else if record.is_none() {
+            difference = Some("its `detail` is not a record of CloudTrail");
+        }
+        conclude(call, difference, detail_type == DETAIL_TYPE)
     }
 
-    /// The fields that state the account that recorded the call.
-    pub(crate) fn accounts(&self) -> [(&'static str, Option<&'a str>); 2] {
+    /// Returns the fields that state the account that recorded the call.
+    pub(super) fn accounts(&self) -> [(&'static str, Option<&'a str>); 2] {
         [
             ("the envelope's `account`", self.envelope_account),
             ("`recipientAccountId`", self.recipient_account),
         ]
     }
 
-    /// The fields that state the region of the call.
-    pub(crate) fn regions(&self) -> [(&'static str, Option<&'a str>); 2] {
+    /// Returns the fields that state the region of the call.
+    pub(super) fn regions(&self) -> [(&'static str, Option<&'a str>); 2] {
         [("the envelope's `region`", self.envelope_region), ("`awsRegion`", self.aws_region)]
     }
 }
 
-impl OtherEvent<'_> {
-    fn new(why: String) -> Box<Self> {
-        Box::new(Self { why, ..Self::default() })
+fn conclude<'a>(
+    call: ApiCall<'a>,
+    difference: Option<&str>,
+    is_from_cloudtrail: bool,
+) -> Result<ApiCall<'a>, Box<OtherPayload<'a>>> {
+    match difference {
+        None => Ok(call),
+        Some(why) => Err(Box::new(OtherPayload { why: why.to_owned(), call, is_from_cloudtrail })),
     }
 }
 
-/// A record of Lambda's without an envelope.
-fn bare_record(event: &Value) -> Option<&Map<String, Value>> {
+/// Returns the event if it is a record of Lambda's without an envelope.
+fn bare_record(event: &Value) -> Option<&Object> {
     let fields = event.as_object()?;
     let is_enveloped = ["detail", "detail-type"].iter().any(|key| fields.contains_key(*key));
     let is_record = fields.get("eventSource").is_some_and(|source| source == EVENT_SOURCE);
     (is_record && !is_enveloped).then_some(fields)
 }
 
-/// What an event that is no envelope lacks, or has in another form.
+/// Returns what an event lacks to be an envelope, or has in another form.
 fn why_no_envelope(event: &Value) -> String {
     let Value::Object(fields) = event else {
         return "it is not a JSON object".to_owned();
     };
-    // What nobody reads may have any form.
+    // Fields that nobody reads may have any form.
     let is_read = |(key, _): &(&String, &Value)| ["source", "detail-type", "detail"].contains(&key.as_str());
-    let read: Map<_, _> =
+    let read: Object =
         fields.iter().filter(is_read).map(|(key, value)| (key.clone(), value.clone())).collect();
     let error = serde_json::from_value::<EventBridgeEvent>(Value::Object(read)).err();
     let error = error.map(|error| error.to_string()).unwrap_or_default();
     format!("it is not an EventBridge event: {}", one_line(&error.replace('`', "'"), 128))
 }
 
-/// The fields by which a record is told to be that of a denied invoke.
-struct Kind<'a> {
-    event_source: Option<&'a str>,
-    event_name: Option<&'a str>,
-    error_code: Option<&'a str>,
-}
-
-impl Kind<'_> {
-    /// The call, if it is a denied invoke; otherwise why it is not.
-    fn told_apart<'a>(&self, call: ApiCall<'a>) -> Result<ApiCall<'a>, Box<OtherEvent<'a>>> {
-        let is_one_of = |text: Option<&str>, known: &[&str]| text.is_some_and(|text| known.contains(&text));
-        let why = if !is_one_of(self.event_source, &[EVENT_SOURCE]) {
-            "its `eventSource` is not Lambda"
-        } else if !is_one_of(self.event_name, &EVENT_NAMES) {
-            "its `eventName` is not an invoke"
-        } else if !is_one_of(self.error_code, &ERROR_CODES) {
-            "its `errorCode` does not say that access was denied"
-        } else {
-            return Ok(call);
-        };
-        Err(Box::new(OtherEvent { why: why.to_owned(), call, is_of_cloudtrail: true }))
+/// Returns the first field by which a record is not that of a denied invoke.
+fn difference_from_denied_invoke(record: Option<&Object>, reader: &mut FieldReader) -> Option<&'static str> {
+    let [event_source, event_name, error_code] =
+        ["eventSource", "eventName", "errorCode"].map(|path| reader.text(record, path));
+    let is_one_of = |text: Option<&str>, known: &[&str]| text.is_some_and(|text| known.contains(&text));
+    if !is_one_of(event_source, &[EVENT_SOURCE]) {
+        Some("its `eventSource` is not Lambda")
+    } else if !is_one_of(event_name, &EVENT_NAMES) {
+        Some("its `eventName` is not an invoke")
+    } else if !is_one_of(error_code, &ERROR_CODES) {
+        Some("its `errorCode` does not say that access was denied")
+    } else {
+        None
     }
 }
 
-/// The values in CloudTrail's record that are read, in whatever form.
-#[derive(Default)]
-struct RecordFields<'a> {
-    event_source: Option<&'a Value>,
-    event_name: Option<&'a Value>,
-    error_code: Option<&'a Value>,
-    recipient_account: Option<&'a Value>,
-    aws_region: Option<&'a Value>,
-    event_id: Option<&'a Value>,
-    event_time: Option<&'a Value>,
-    source_ip_address: Option<&'a Value>,
-    user_agent: Option<&'a Value>,
-    error_message: Option<&'a Value>,
-    identity: Option<&'a Value>,
-    parameters: Option<&'a Value>,
-    resources: Option<&'a Value>,
-}
-
-impl<'a> RecordFields<'a> {
-    /// Going through a record once is quicker than looking for each field.
-    fn of(record: &'a Map<String, Value>) -> Self {
-        let mut fields = Self::default();
-        for (name, value) in record {
-            let field = match name.as_str() {
-                "eventSource" => &mut fields.event_source,
-                "eventName" => &mut fields.event_name,
-                "errorCode" => &mut fields.error_code,
-                "recipientAccountId" => &mut fields.recipient_account,
-                "awsRegion" => &mut fields.aws_region,
-                "eventID" => &mut fields.event_id,
-                "eventTime" => &mut fields.event_time,
-                "sourceIPAddress" => &mut fields.source_ip_address,
-                "userAgent" => &mut fields.user_agent,
-                "errorMessage" => &mut fields.error_message,
-                "userIdentity" => &mut fields.identity,
-                "requestParameters" => &mut fields.parameters,
-                "resources" => &mut fields.resources,
-                _ => continue,
-            };
-            *field = Some(value);
-        }
-        fields
-    }
-}
-
-/// Reads CloudTrail's record. The order of the fields decides which of those in a strange form is named.
-fn read_record<'a>(record: Option<&'a Map<String, Value>>, mut form: FieldReader) -> (ApiCall<'a>, Kind<'a>) {
-    let fields = record.map(RecordFields::of).unwrap_or_default();
-    let kind = Kind {
-        event_source: form.text(fields.event_source, "eventSource"),
-        event_name: form.text(fields.event_name, "eventName"),
-        error_code: form.text(fields.error_code, "errorCode"),
-    };
+/// Reads the other fields of a record. Their order decides which of several malformed ones is named.
+fn read_record<'a>(record: Option<&'a Object>, reader: &mut FieldReader) -> ApiCall<'a> {
     let call = ApiCall {
-        recipient_account: form.text(fields.recipient_account, "recipientAccountId"),
-        aws_region: form.text(fields.aws_region, "awsRegion"),
-        event_id: form.text(fields.event_id, "eventID"),
-        event_time: form.text(fields.event_time, "eventTime"),
-        source_ip_address: form.text(fields.source_ip_address, "sourceIPAddress"),
-        user_agent: form.text(fields.user_agent, "userAgent"),
-        error_message: form.text(fields.error_message, "errorMessage"),
+        recipient_account: reader.text(record, "recipientAccountId"),
+        aws_region: reader.text(record, "awsRegion"),
+        event_id: reader.text(record, "eventID"),
+        event_time: reader.text(record, "eventTime"),
+        source_ip_address: reader.text(record, "sourceIPAddress"),
+        user_agent: reader.text(record, "userAgent"),
+        error_message: reader.text(record, "errorMessage"),
         ..ApiCall::default()
     };
-    let identity = form.object(fields.identity, "userIdentity");
-    let parameters = form.object(fields.parameters, "requestParameters");
-    let resources = read_resources(fields.resources, &mut form);
-    let identity = read_identity(identity, &mut form);
-    let [function_name] = some_of(parameters, ["functionName"]);
-    let function_name = form.text(function_name, "requestParameters.functionName");
-    (ApiCall { identity, function_name, resources, malformed: form.malformed, ..call }, kind)
+    let identity = reader.object(record, "userIdentity");
+    let parameters = reader.object(record, "requestParameters");
+    let resources = read_resources(record, reader);
+    let identity = read_identity(identity, reader);
+    let function_name = reader.text(parameters, "requestParameters.functionName");
+    ApiCall { identity, function_name, resources, malformed: reader.malformed, ..call }
 }
 
-fn read_identity<'a>(identity: Option<&'a Map<String, Value>>, form: &mut FieldReader) -> UserIdentity<'a> {
-    let [session, kind, arn, account, user_name] =
-        some_of(identity, ["sessionContext", "type", "arn", "accountId", "userName"]);
-    let session = form.object(session, "userIdentity.sessionContext");
+fn read_identity<'a>(identity: Option<&'a Object>, reader: &mut FieldReader) -> UserIdentity<'a> {
+    let session = reader.object(identity, "userIdentity.sessionContext");
     let user = UserIdentity {
-        kind: form.text(kind, "userIdentity.type"),
-        arn: form.text(arn, "userIdentity.arn"),
-        account: form.text(account, "userIdentity.accountId"),
-        user_name: form.text(user_name, "userIdentity.userName"),
+        kind: reader.text(identity, "userIdentity.type"),
+        arn: reader.text(identity, "userIdentity.arn"),
+        account: reader.text(identity, "userIdentity.accountId"),
+        user_name: reader.text(identity, "userIdentity.userName"),
         ..UserIdentity::default()
     };
-    let [issuer] = some_of(session, ["sessionIssuer"]);
-    let issuer = form.object(issuer, "userIdentity.sessionContext.sessionIssuer");
-    let [kind, arn, account, user_name] = some_of(issuer, ["type", "arn", "accountId", "userName"]);
+    let issuer = reader.object(session, "userIdentity.sessionContext.sessionIssuer");
     UserIdentity {
-        issuer_kind: form.text(kind, "userIdentity.sessionContext.sessionIssuer.type"),
-        issuer_arn: form.text(arn, "userIdentity.sessionContext.sessionIssuer.arn"),
-        issuer_account: form.text(account, "userIdentity.sessionContext.sessionIssuer.accountId"),
-        issuer_name: form.text(user_name, "userIdentity.sessionContext.sessionIssuer.userName"),
+        issuer_kind: reader.text(issuer, "userIdentity.sessionContext.sessionIssuer.type"),
+        issuer_arn: reader.text(issuer, "userIdentity.sessionContext.sessionIssuer.arn"),
+        issuer_account: reader.text(issuer, "userIdentity.sessionContext.sessionIssuer.accountId"),
+        issuer_name: reader.text(issuer, "userIdentity.sessionContext.sessionIssuer.userName"),
         ..user
     }
 }
 
-/// The functions among `resources`.
-fn read_resources<'a>(resources: Option<&'a Value>, form: &mut FieldReader) -> Vec<RecordedResource<'a>> {
-    const PATH: &str = "resources";
-    let entries = match resources {
-        None | Some(Value::Null) => return Vec::new(),
-        Some(Value::Array(entries)) => entries,
-        Some(_) => {
-            form.mark_malformed(PATH);
-            return Vec::new();
-        }
-    };
+/// Reads the functions among `resources`.
+fn read_resources<'a>(record: Option<&'a Object>, reader: &mut FieldReader) -> Vec<RecordedResource<'a>> {
     let mut functions = Vec::new();
-    for entry in entries {
-        let Value::Object(entry) = entry else {
-            form.mark_malformed(PATH);
+    for entry in reader.list(record, "resources") {
+        let entry = entry.as_object().or_else(|| reader.mark_malformed("resources"));
+        if entry.is_none() {
             continue;
-        };
-        let [kind, arn, account] = some_of(Some(entry), ["type", "ARN", "accountId"]);
-        let kind = form.text(kind, "resources.type");
+        }
+        let kind = reader.text(entry, "resources.type");
         let function = RecordedResource {
-            arn: form.text(arn, "resources.ARN"),
-            account: form.text(account, "resources.accountId"),
+            arn: reader.text(entry, "resources.ARN"),
+            account: reader.text(entry, "resources.accountId"),
         };
-        if kind.is_none_or(|kind| kind == "AWS::Lambda::Function") {
+        if kind.is_none_or(|kind| kind == FUNCTION_TYPE) {
             functions.push(function);
         }
     }
     functions
 }
 
-/// The values of a few keys, in one go through the object.
-fn some_of<'a, const N: usize>(
-    object: Option<&'a Map<String, Value>>,
-    keys: [&str; N],
-) -> [Option<&'a Value>; N] {
-    let mut values = [None; N];
-    let Some(object) = object else { return values };
-    for (name, value) in object {
-        for (key, slot) in keys.iter().zip(&mut values) {
-            if key.len() == name.len() && *key == name {
-                *slot = Some(value);
-                break;
-            }
-        }
-    }
-    values
-}
-
-/// Reads fields leniently, and records the first malformed one.
+/// Reads fields leniently, and records the path of the first malformed one.
+///
+/// Each field is named by its path in the event, whose last segment is its key in `object`.
 #[derive(Default)]
 struct FieldReader {
     malformed: Option<&'static str>,
 }
 
 impl FieldReader {
-    fn mark_malformed(&mut self, path: &'static str) {
+    /// Returns the text at `path`, unless it is missing, null or empty.
+    fn text<'a>(&mut self, object: Option<&'a Object>, path: &'static str) -> Option<&'a str> {
+        match self.value(object, path)? {
+            Value::String(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
+            _ => self.mark_malformed(path),
+        }
+    }
+
+    /// Returns the object at `path`, unless it is missing or null.
+    fn object<'a>(&mut self, object: Option<&'a Object>, path: &'static str) -> Option<&'a Object> {
+        match self.value(object, path)? {
+            Value::Object(fields) => Some(fields),
+            _ => self.mark_malformed(path),
+        }
+    }
+
+    /// Returns the list at `path`, an empty one if it is missing or null.
+    fn list<'a>(&mut self, object: Option<&'a Object>, path: &'static str) -> &'a [Value] {
+        match self.value(object, path) {
+            None => &[],
+            Some(Value::Array(entries)) => entries,
+            Some(_) => self.mark_malformed(path).unwrap_or_default(),
+        }
+    }
+
+    /// Returns the value at `path`, unless it is missing or null.
+    fn value<'a>(&self, object: Option<&'a Object>, path: &'static str) -> Option<&'a Value> {
+        let key = path.rsplit('.').next()?;
+        object?.get(key).filter(|value| !value.is_null())
+    }
+
+    fn mark_malformed<T>(&mut self, path: &'static str) -> Option<T> {
         self.malformed.get_or_insert(path);
-    }
-
-    /// A text, unless it is missing, null or empty.
-    fn text<'a>(&mut self, value: Option<&'a Value>, path: &'static str) -> Option<&'a str> {
-        match value {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text.as_str()).filter(|text| !text.is_empty()),
-            Some(_) => {
-                self.mark_malformed(path);
-                None
-            }
-        }
-    }
-
-    /// An object, unless it is missing or null.
-    fn object<'a>(&mut self, value: Option<&'a Value>, path: &'static str) -> Option<&'a Map<String, Value>> {
-        match value {
-            None | Some(Value::Null) => None,
-            Some(Value::Object(fields)) => Some(fields),
-            Some(_) => {
-                self.mark_malformed(path);
-                None
-            }
-        }
+        None
     }
 }
 

@@ -1,17 +1,25 @@
-//! Fields of one event that speak of the same thing must say the same.
+//! Comparison of fields that state the same thing: they must say the same.
 
 use crate::text::shown;
 
-/// An error that shows both values, unless they are the same.
-pub(crate) fn same(field: &str, value: &str, other_field: &str, other: &str) -> Result<(), String> {
+/// Compares two values; `field` and `other_field` name them in the error.
+///
+/// # Errors
+///
+/// The values differ; the error shows both.
+pub(super) fn require_equal(field: &str, value: &str, other_field: &str, other: &str) -> Result<(), String> {
     if value == other {
         return Ok(());
     }
     Err(format!("{field} is `{}`, {other_field} `{}`", shown(value), shown(other)))
 }
 
-/// The value that both fields have, or the only one that is there.
-pub(crate) fn agreed<'a>(
+/// Returns the value on which two fields agree, or the only value of the two. Each field comes with its name.
+///
+/// # Errors
+///
+/// A value is not a valid `noun`, or the two differ.
+pub(super) fn consistent_value<'a>(
     fields: [(&str, Option<&'a str>); 2],
     is_valid: fn(&str) -> bool,
     noun: &str,
@@ -23,7 +31,7 @@ pub(crate) fn agreed<'a>(
     }
     let [(first, a), (second, b)] = fields;
     if let (Some(a), Some(b)) = (a, b) {
-        same(first, a, second, b)?;
+        require_equal(first, a, second, b)?;
     }
     Ok(a.or(b))
 }

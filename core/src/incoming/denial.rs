@@ -1,6 +1,6 @@
-//! A denied invoke, free of contradictions: who was denied which function, and what is said of the reason.
+//! A denied invoke without contradictions: the caller, the function and the cause.
 //!
-//! It is not a judgement. Past this type nobody splits a colon or looks for a field.
+//! A [`Denial`] is not a decision. Past this type nobody splits a colon or looks for a field.
 
 use crate::arn::FunctionArn;
 use crate::arn::principal::Principal;
@@ -12,10 +12,10 @@ use crate::incoming::source::Source;
 use crate::reason::{Reason, Refusal};
 use crate::text::shown;
 
-/// A denied invoke, free of contradictions.
+/// A denied invoke without contradictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// What is told of it. Whatever below is known stands there as well, and [`identified`](Self::identified) keeps both alike.
+    /// The facts that a notice shows. They repeat the fields below; [`identified`](Self::identified) keeps both the same.
     pub(super) facts: Box<Facts>,
     pub(super) source: Source,
     pub(super) caller: Caller,
@@ -25,48 +25,48 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// What is known of the event.
+    /// Returns the facts that are known of the event.
     pub fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// The source of the event.
+    /// Returns the source of the event.
     pub fn source(&self) -> Source {
         self.source
     }
 
-    /// Whether it is known who the caller is: from CloudTrail's record, or since IAM was asked. A text alone does not say.
+    /// Whether CloudTrail's record or IAM identified the caller. A text alone does not.
     pub fn is_identified(&self) -> bool {
         self.is_identified
     }
 
-    /// Who was denied.
+    /// Returns the identity that was denied.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// What was called.
+    /// Returns the function that was called.
     pub fn function(&self) -> &FunctionArn {
         &self.function
     }
 
-    /// What is said of the reason.
+    /// Returns the cause of the denial.
     pub fn cause(&self) -> &Cause {
         &self.cause
     }
 
-    /// Returns the same denial with the user or role that IAM holds under the name that the text gives.
+    /// Returns the same denial with the user or role that IAM has under the name in the text.
     ///
     /// # Errors
     ///
-    /// IAM holds somebody else under that name.
+    /// IAM has another principal under that name.
     pub fn identified(self, principal: Principal) -> Result<Self, Rejection> {
-        let is_meant = match &self.caller {
+        let is_same = match &self.caller {
             Caller::Principal(named) => *named == principal,
             Caller::Session(role) => role.session().is_of(&principal),
             Caller::Other { .. } => false,
         };
-        if !is_meant {
+        if !is_same {
             let named = self.caller.arn().unwrap_or_default();
             let why = format!(
                 "the message's principal is `{}`, IAM holds `{principal}` under its name",

@@ -1,12 +1,12 @@
-//! What AWS's own event sources send to a function: events in which others choose the texts.
+//! The events that AWS's own event sources send to a function. Strangers choose the texts in them.
 
 use serde_json::Value;
 
-/// What AWS's own event sources put at the top of what they send to a function. Others choose what is in such an event, so
-/// that none of it is a text that somebody gave by hand.
+/// The top-level keys of the events that AWS's own event sources send to a function. Strangers choose the texts in such an event,
+/// so that none of them is a text that somebody pasted.
 ///
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html> for the sources, each with the form of its events.
-const OF_EVENT_SOURCES: [&str; 44] = [
+const KEYS: [&str; 44] = [
     "detail-type",
     "Records",
     "eventSource",
@@ -56,17 +56,17 @@ const OF_EVENT_SOURCES: [&str; 44] = [
     "s3ObjectKey",
     "SecretId",
 ];
-/// The same of two keys that each may stand in a log line as well: Alexa, Connect, AppSync.
-const PAIRS_OF_EVENT_SOURCES: [[&str; 2]; 3] =
-    [["session", "request"], ["Details", "Name"], ["arguments", "info"]];
-/// Whether `event` is what one of AWS's event sources sends, or holds it.
-pub(super) fn is_of_event_source(event: &Value) -> bool {
+/// Pairs of such keys, of which each alone may be a log line's: Alexa, Connect, AppSync.
+const KEY_PAIRS: [[&str; 2]; 3] = [["session", "request"], ["Details", "Name"], ["arguments", "info"]];
+
+/// Whether one of AWS's event sources sends `event`, or an event within it.
+pub(super) fn is_from_event_source(event: &Value) -> bool {
     match event {
-        Value::Array(items) => items.iter().any(is_of_event_source),
+        Value::Array(items) => items.iter().any(is_from_event_source),
         Value::Object(fields) => {
-            OF_EVENT_SOURCES.iter().any(|key| fields.contains_key(*key))
-                || PAIRS_OF_EVENT_SOURCES.iter().any(|pair| pair.iter().all(|key| fields.contains_key(*key)))
-                || ["event", "input"].iter().any(|key| fields.get(*key).is_some_and(is_of_event_source))
+            KEYS.iter().any(|key| fields.contains_key(*key))
+                || KEY_PAIRS.iter().any(|pair| pair.iter().all(|key| fields.contains_key(*key)))
+                || ["event", "input"].iter().any(|key| fields.get(*key).is_some_and(is_from_event_source))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
@@ -89,7 +89,7 @@ mod tests {
             json!({"triggerSource": "PreSignUp_SignUp", "request": {"x": "x"}}),
             json!({"event": {"Records": []}}),
         ] {
-            assert!(is_of_event_source(&event), "{event}");
+            assert!(is_from_event_source(&event), "{event}");
         }
         for error in [
             json!("Records"),
@@ -99,7 +99,7 @@ mod tests {
             json!({"level": "ERROR", "message": {"errorMessage": "x"}}),
             json!({"step": {"error": "x"}, "detail": "x"}),
         ] {
-            assert!(!is_of_event_source(&error), "{error}");
+            assert!(!is_from_event_source(&error), "{error}");
         }
     }
 }

@@ -1,18 +1,27 @@
-//! All texts in a JSON value, as one text.
+//! The texts in a JSON value, joined to one text.
 
 use serde_json::Value;
 
-/// What no sentence crosses: each text in JSON is one by itself.
-const BETWEEN: &str = "\n\u{1e}\n";
+/// Stands between two texts, so that no sentence reaches from one into the other.
+const SEPARATOR: &str = "\n\u{1e}\n";
 
-/// All texts in a JSON value, each on lines of its own; those that are keys as well, where `with_keys`.
-pub(super) fn texts_of(value: &Value, with_keys: bool) -> String {
-    let mut texts = Vec::new();
-    collect_texts(value, with_keys, &mut texts);
-    texts.join(BETWEEN)
+/// Joins all texts in a JSON value, each on lines of its own.
+pub(super) fn texts_of(value: &Value) -> String {
+    joined(value, false)
 }
 
-/// Values are no deeper than JSON's reader goes.
+/// Joins all texts and all keys in a JSON value, each on lines of its own.
+pub(super) fn texts_and_keys_of(value: &Value) -> String {
+    joined(value, true)
+}
+
+fn joined(value: &Value, with_keys: bool) -> String {
+    let mut texts = Vec::new();
+    collect_texts(value, with_keys, &mut texts);
+    texts.join(SEPARATOR)
+}
+
+/// Recurses no deeper than `serde_json` reads.
 fn collect_texts<'a>(value: &'a Value, with_keys: bool, texts: &mut Vec<&'a str>) {
     match value {
         Value::String(text) => texts.push(text),
@@ -35,7 +44,7 @@ mod tests {
     #[test]
     fn texts_in_json_stay_apart() {
         let error = json!({"b": ["x", {"c": "y"}], "a": null, "d": 1});
-        assert_eq!(texts_of(&error, false), "x\n\u{1e}\ny");
-        assert_eq!(texts_of(&json!({"k": "v"}), true), "k\n\u{1e}\nv");
+        assert_eq!(texts_of(&error), "x\n\u{1e}\ny");
+        assert_eq!(texts_and_keys_of(&json!({"k": "v"})), "k\n\u{1e}\nv");
     }
 }

@@ -1,28 +1,28 @@
-//! The bytes of an invocation. Nothing fails before it can be classified.
+//! The bytes of an invocation, JSON or not.
 
 use serde::de::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The largest payload that is read: far above any event of EventBridge, and read into values it still fits into the
-/// smallest function's memory.
-pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
+/// The largest payload that is read: far larger than any event of EventBridge, and as values it still fits into the smallest
+/// function's memory.
+pub(super) const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
 /// The bytes of an invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Payload {
-    /// JSON that was read.
+    /// JSON, as values.
     Json(Value),
-    /// JSON, but deeper, larger or stranger than can be read as values; the text says which.
+    /// JSON that is too deep, too large or not representable as values; the text says which.
     Unreadable(String),
-    /// No JSON at all.
+    /// Something else; the text says where it is not JSON.
     NotJson(String),
 }
 
 impl Payload {
-    /// Reads bytes, whatever they are.
+    /// Reads any bytes. Never fails, so that each payload can be classified.
     pub fn from_slice(bytes: &[u8]) -> Self {
-        // What can be read at once is; only where that fails is the text looked at by itself, to tell why.
+        // Most payloads can be read as values at once. For others the raw JSON shows why not.
         if bytes.len() <= MAX_PAYLOAD_BYTES
             && let Ok(value) = serde_json::from_slice(bytes)
         {
@@ -49,7 +49,7 @@ impl Payload {
 }
 
 impl<'de> Deserialize<'de> for Payload {
-    /// Never fails: the runtime would answer for us, and Lambda would retry what no retry can cure.
+    /// Never fails: the runtime would answer with an error, and Lambda would retry what no retry can cure.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Box::<RawValue>::deserialize(deserializer) {
             Ok(raw) => Self::from_raw(&raw),

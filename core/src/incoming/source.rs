@@ -1,31 +1,31 @@
-//! The way on which a denial came in.
+//! The source of an event: the way by which it reached the function.
 //!
-//! Ways differ in who can write what comes in on them, which is why a rule of the allowlist says which it admits; SECURITY.md
-//! tells who that is. A [`Source`] is what the form of an event says, not a proof: whoever may invoke the function can give
-//! it any form.
+//! Sources differ in who can write to them, so a rule of the allowlist says which it admits; see SECURITY.md. A [`Source`] follows
+//! from the form of an event and is no proof: whoever may invoke the function can send any form.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
-/// The way on which a denial came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The source of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", try_from = "String")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(!try_from))]
 pub enum Source {
     /// CloudTrail's record of the call, delivered by EventBridge.
     Cloudtrail,
-    /// An event that an application published about an error that it got.
+    /// An event in which an application reports an error that it got.
     Report,
     /// A line of a log, delivered by a CloudWatch Logs subscription.
     Log,
-    /// The text of an error, given to the function by hand.
+    /// The text of an error that somebody pasted.
     Manual,
 }
 
 impl Source {
-    /// All of them.
+    /// All sources.
     pub const ALL: [Self; 4] = [Self::Cloudtrail, Self::Report, Self::Log, Self::Manual];
 
-    /// The name by which the allowlist and the outcome know it.
+    /// Returns its name in the allowlist and the outcome.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cloudtrail => "cloudtrail",
@@ -45,27 +45,27 @@ impl TryFrom<String> for Source {
     }
 }
 
-/// Some of the ways, at least one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// A set of sources, never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<Source>")]
-pub struct Sources(u8);
+pub struct Sources(BTreeSet<Source>);
 
 impl Sources {
-    /// Whether `source` is one of them.
-    pub fn has(self, source: Source) -> bool {
-        self.0 & bit(source) != 0
+    /// Whether `source` is in the set.
+    pub(crate) fn has(&self, source: Source) -> bool {
+        self.0.contains(&source)
     }
 
-    /// Whether all of `others` are among them.
-    pub fn has_all(self, others: Self) -> bool {
-        self.0 & others.0 == others.0
+    /// Whether all of `others` are in the set.
+    pub fn has_all(&self, others: &Self) -> bool {
+        self.0.is_superset(&others.0)
     }
 }
 
-/// What nobody but CloudTrail, and whoever may invoke the function, can bring in.
+/// The sources to which nobody can write but CloudTrail and whoever may invoke the function.
 impl Default for Sources {
     fn default() -> Self {
-        Self(bit(Source::Cloudtrail) | bit(Source::Manual))
+        Self(BTreeSet::from([Source::Cloudtrail, Source::Manual]))
     }
 }
 
@@ -73,13 +73,8 @@ impl TryFrom<Vec<Source>> for Sources {
     type Error = &'static str;
 
     fn try_from(sources: Vec<Source>) -> Result<Self, &'static str> {
-        let all = sources.into_iter().map(bit).fold(0, |all, one| all | one);
-        if all == 0 { Err("the list is empty") } else { Ok(Self(all)) }
+        if sources.is_empty() { Err("the list is empty") } else { Ok(Self(sources.into_iter().collect())) }
     }
-}
-
-fn bit(source: Source) -> u8 {
-    1 << source as u8
 }
 
 #[cfg(test)]
@@ -106,7 +101,7 @@ mod tests {
         let some = of(&["log", "manual", "log"]).unwrap();
         let had: Vec<_> = Source::ALL.into_iter().filter(|source| some.has(*source)).collect();
         assert_eq!(had, [Source::Log, Source::Manual]);
-        assert!(some.has_all(of(&["log"]).unwrap()) && !some.has_all(Sources::default()));
+        assert!(some.has_all(&of(&["log"]).unwrap()) && !some.has_all(&Sources::default()));
         assert_eq!(of(&["manual", "cloudtrail"]).unwrap(), Sources::default());
         assert!(of(&[]).is_err());
     }

@@ -1,44 +1,44 @@
-//! What programs write in the place of a character, undone: the text as AWS sent it, out of whatever it was packed into.
+//! Escapes that programs write in the place of characters, undone: the text as AWS sent it.
 //!
-//! Only escapes are undone that are exact, so that the same text comes out whoever reads them: JSON's and Python's (in each
-//! other, however often), those of HTML, of a shell and of Markdown, the colours of a terminal, and a mail's
-//! quoted-printable. What could be read in two ways stays as it is, and the sentence around it cannot be read then.
+//! Only exact escapes are undone, so that every reader gets the same text: JSON's and Python's (in each other, however often),
+//! those of HTML, of a shell and of Markdown, the colours of a terminal, and a mail's quoted-printable. What could be read in two
+//! ways stays unchanged, and the sentence around it is not readable then.
 
 use quoted_printable::ParseMode;
 use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// How often escapes are looked for in what other escapes brought to light: JSON in HTML in JSON.
+/// The most layers of escapes that are undone: JSON in HTML in JSON.
 const ROUNDS: usize = 3;
 /// The escape character, which begins a terminal's control sequences.
 const ESCAPE: char = '\u{1b}';
 
-/// The text without escapes, and with straight quotes.
-pub fn undone(text: &str) -> Cow<'_, str> {
-    let mut text = quoted_printable(text).map_or(Cow::Borrowed(text), Cow::Owned);
+/// Returns the text without escapes, and with straight quotes.
+pub fn unescape(text: &str) -> Cow<'_, str> {
+    let mut text = decode_quoted_printable(text).map_or(Cow::Borrowed(text), Cow::Owned);
     if text.contains(['\'', '"']) {
-        text = Cow::Owned(without_seams(&text).into_owned());
+        text = Cow::Owned(join_literals(&text).into_owned());
     }
     if !text.contains(['\\', '&', '^', ESCAPE, '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
         return text;
     }
-    text = Cow::Owned(without_controls(&text));
+    text = Cow::Owned(strip_control_sequences(&text));
     for _ in 0..ROUNDS {
-        let next = html_escape::decode_html_entities(&without_backslashes(&text)).into_owned();
+        let next = html_escape::decode_html_entities(&resolve_backslashes(&text)).into_owned();
         if next == text {
             break;
         }
         text = Cow::Owned(next);
     }
-    let plain = without_controls(&text).replace(['\u{201c}', '\u{201d}'], "\"");
+    let plain = strip_control_sequences(&text).replace(['\u{201c}', '\u{201d}'], "\"");
     Cow::Owned(plain.replace(['\u{2018}', '\u{2019}'], "'"))
 }
 
-/// The text without the seams of a literal that a program wrote on several lines. Python's pprint breaks it behind a space, and puts
-/// a quote, a line end and the same quote there; JavaScript's inspect puts a plus behind the first quote. Without either these are
-/// two texts.
-fn without_seams(text: &str) -> Cow<'_, str> {
+/// Joins the parts of a literal that a program wrote on several lines. Python's pprint breaks it after a space, and puts a quote,
+/// a line end and the same quote there; JavaScript's inspect puts a plus after the first quote. Without either these are two
+/// texts.
+fn join_literals(text: &str) -> Cow<'_, str> {
     if !text.contains('\n') {
         return Cow::Borrowed(text);
     }
@@ -46,9 +46,9 @@ fn without_seams(text: &str) -> Cow<'_, str> {
     let mut joined = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((place, quote)) = rest.char_indices().find(|(_, next)| matches!(next, '\'' | '"')) {
-        let Some((before, behind)) = rest.split_at_checked(place) else { break };
-        let behind = behind.strip_prefix(quote).unwrap_or(behind);
-        let end = behind.trim_start_matches(is_space);
+        let Some((before, after)) = rest.split_at_checked(place) else { break };
+        let after = after.strip_prefix(quote).unwrap_or(after);
+        let end = after.trim_start_matches(is_space);
         let plus = end.strip_prefix('+').map(|end| end.trim_start_matches(is_space));
         let end = plus.or(before.ends_with(' ').then_some(end));
         let next = end.and_then(|end| end.strip_prefix('\n')).map(|next| next.trim_start_matches(is_space));
@@ -57,7 +57,7 @@ fn without_seams(text: &str) -> Cow<'_, str> {
             Some(next) => next,
             None => {
                 joined.push(quote);
-                behind
+                after
             }
         };
     }
@@ -65,58 +65,57 @@ fn without_seams(text: &str) -> Cow<'_, str> {
     Cow::Owned(joined)
 }
 
-/// A mail's body, if it is one in quoted-printable.
+/// Returns the text without the quoted-printable encoding of a mail; `None` if it has none.
 ///
-/// An equals sign at a line's end is a soft line break there, and elsewhere a break at an equals sign. So either the mail's head
-/// says it, or the lines are broken as encoders break them: at the 76 characters of RFC 2045, section 6.7, more than once.
-fn quoted_printable(text: &str) -> Option<String> {
-    let head = "content-transfer-encoding: quoted-printable";
-    let is_head = |line: &str| line.trim().eq_ignore_ascii_case(head);
-    if text.lines().any(is_head) {
-        return parts_decoded(text, is_head);
+/// An equals sign at a line's end is a soft line break in such a mail, and elsewhere an equals sign. So either the mail's header
+/// states the encoding, or encoders broke the lines: at the 76 characters of RFC 2045, section 6.7, more than once.
+fn decode_quoted_printable(text: &str) -> Option<String> {
+    let header = "content-transfer-encoding: quoted-printable";
+    let is_header = |line: &str| line.trim().eq_ignore_ascii_case(header);
+    if text.lines().any(is_header) {
+        return decode_parts(text, is_header);
     }
     let broken = text.lines().filter(|line| line.ends_with('='));
-    let is_broken_so =
-        broken.clone().count() > 1 && broken.clone().all(|line| (73..=76).contains(&line.len()));
-    if is_broken_so { decoded(text) } else { None }
+    let is_encoded = broken.clone().count() > 1 && broken.clone().all(|line| (73..=76).contains(&line.len()));
+    if is_encoded { decode_body(text) } else { None }
 }
 
-/// The mail with each part decoded whose head says how: from the blank line behind it to the line that parts it from the next.
-fn parts_decoded(text: &str, is_head: impl Fn(&str) -> bool) -> Option<String> {
+/// Decodes each part of a mail whose header states the encoding: from the blank line after it to the next boundary.
+fn decode_parts(text: &str, is_header: impl Fn(&str) -> bool) -> Option<String> {
     let mut plain = String::new();
     let mut body: Option<String> = None;
-    let mut is_said = false;
+    let mut is_encoded = false;
     for line in text.split_inclusive('\n') {
         if body.is_some() && line.starts_with("--") {
-            plain.push_str(&decoded(&body.take()?)?);
-            is_said = false;
+            plain.push_str(&decode_body(&body.take()?)?);
+            is_encoded = false;
         }
         match &mut body {
             Some(body) => body.push_str(line),
             None => {
                 plain.push_str(line);
-                is_said |= is_head(line);
-                if is_said && line.trim().is_empty() {
+                is_encoded |= is_header(line);
+                if is_encoded && line.trim().is_empty() {
                     body = Some(String::new());
                 }
             }
         }
     }
     if let Some(body) = body {
-        plain.push_str(&decoded(&body)?);
+        plain.push_str(&decode_body(&body)?);
     }
     Some(plain)
 }
 
-/// Reads it strictly, with a mail's line ends.
-fn decoded(body: &str) -> Option<String> {
+/// Decodes one body strictly, with a mail's line ends.
+fn decode_body(body: &str) -> Option<String> {
     let body = body.replace("\r\n", "\n").replace('\n', "\r\n");
     let decoded = quoted_printable::decode(body, ParseMode::Strict).ok()?;
     Some(String::from_utf8(decoded).ok()?.replace("\r\n", "\n"))
 }
 
-/// The text with the characters that stand behind backslashes. In a text within a text there are several.
-fn without_backslashes(text: &str) -> Cow<'_, str> {
+/// Replaces each escape by its character. In a text within a text an escape has several backslashes.
+fn resolve_backslashes(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return Cow::Borrowed(text);
     }
@@ -131,7 +130,7 @@ fn without_backslashes(text: &str) -> Cow<'_, str> {
         while rest.next_if_eq(&'\\').is_some() {
             count += 1;
         }
-        match escaped(&mut rest) {
+        match read_escape(&mut rest) {
             Some(character) => plain.push(character),
             None => plain.extend(std::iter::repeat_n('\\', count)),
         }
@@ -139,22 +138,21 @@ fn without_backslashes(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// The character that stands behind a backslash, if it is one of those that are escaped.
-fn escaped(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
-    // What is no escape in the end stays as it is.
+/// Reads the escape after a backslash; `None` if it is none, and then nothing is consumed.
+fn read_escape(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
     let mut ahead = rest.clone();
     let character = match ahead.next()? {
         'n' | 'r' => '\n',
         't' => '\t',
         'e' => Some(ESCAPE).filter(|_| ahead.peek() == Some(&'['))?,
-        '0' => number(&mut ahead, 8, 2..=2).filter(|character| *character == ESCAPE)?,
-        'u' => match number(&mut ahead, 16, 4..=4) {
+        '0' => read_code_point(&mut ahead, 8, 2..=2).filter(|character| *character == ESCAPE)?,
+        'u' => match read_code_point(&mut ahead, 16, 4..=4) {
             Some(character) => character,
-            None => braced(&mut ahead)?,
+            None => read_braced(&mut ahead)?,
         },
-        'U' => number(&mut ahead, 16, 8..=8)?,
-        'x' => number(&mut ahead, 16, 2..=2)?,
-        // Quotes, JSON's slash, and what shells and Markdown would take for their own.
+        'U' => read_code_point(&mut ahead, 16, 8..=8)?,
+        'x' => read_code_point(&mut ahead, 16, 2..=2)?,
+        // Quotes, JSON's slash, and the marks of shells and Markdown.
         mark if mark == ' ' || mark.is_ascii_punctuation() => mark,
         _ => return None,
     };
@@ -162,15 +160,15 @@ fn escaped(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
     Some(character)
 }
 
-/// `{3a}`, as JavaScript and Rust write it.
-fn braced(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
+/// Reads `{3a}`, as JavaScript and Rust write a code point.
+fn read_braced(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
     rest.next_if_eq(&'{')?;
-    let character = number(rest, 16, 1..=6)?;
+    let character = read_code_point(rest, 16, 1..=6)?;
     rest.next_if_eq(&'}').map(|_| character)
 }
 
-/// The character whose number stands there in so many digits.
-fn number(
+/// Reads a code point of so many digits.
+fn read_code_point(
     rest: &mut Peekable<Chars<'_>>,
     radix: u32,
     digits: std::ops::RangeInclusive<usize>,
@@ -188,16 +186,15 @@ fn number(
     Some(character)
 }
 
-/// The text without what a terminal takes for colours. Other control sequences move to another place, and so part what
-/// stands around them.
+/// Returns the text without a terminal's colours. Other control sequences move the cursor, and so separate the texts around them.
 ///
 /// See ECMA-48, section 5.4, for the form of a control sequence.
-fn without_controls(text: &str) -> String {
+fn strip_control_sequences(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
         let is_escape = character == ESCAPE
-            // As `cat -v` and pagers show it.
+            // `cat -v` and pagers show it like this.
             || (character == '^' && {
                 let mut ahead = rest.clone();
                 ahead.next() == Some('[') && ahead.next() == Some('[') && rest.next().is_some()
@@ -210,7 +207,7 @@ fn without_controls(text: &str) -> String {
                 parameters.push(next);
             }
             match (rest.next_if(|next| ('@'..='~').contains(next)), parameters.as_str()) {
-                // A colour, or the rest of the line wiped out, which is still to come.
+                // A colour, or an erased rest of the line, which is still to come.
                 (Some('m'), _) | (Some('K'), "" | "0") => {}
                 (Some(_) | None, _) => plain.push(' '),
             }
@@ -226,7 +223,7 @@ fn without_controls(text: &str) -> String {
                 }
             }
         } else if rest.next_if_eq(&'(').is_some() {
-            // A set of characters, as at the end of a colour.
+            // A character set, which often follows a colour.
             rest.next();
         } else {
             plain.push(' ');
@@ -240,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exact_escapes_are_undone() {
+    fn exact_escapes_are_unescape() {
         let text = "User: a/b_c \"q\" 'r': x";
         for escaped in [
             r#"User: a\/b_c \"q\" \'r\': x"#,
@@ -258,14 +255,17 @@ mod tests {
             "\u{1b}]8;;https://x\u{1b}\\User: a/b_c\u{1b}]8;;\u{1b}\\ \"q\" 'r': x",
             "User: a/b_c \u{201c}q\u{201d} \u{2018}r\u{2019}: x",
         ] {
-            assert_eq!(undone(escaped).replace("'q'", "\"q\""), text, "{escaped}");
+            assert_eq!(unescape(escaped).replace("'q'", "\"q\""), text, "{escaped}");
         }
     }
 
     #[test]
     fn a_literal_on_several_lines_is_one() {
         for seam in ["'\n  '", "' +\n      '", "'  \r\n'", "'+\n'"] {
-            assert_eq!(undone(&format!("('one two {seam}three',\n 'four')")), "('one two three',\n 'four')");
+            assert_eq!(
+                unescape(&format!("('one two {seam}three',\n 'four')")),
+                "('one two three',\n 'four')"
+            );
         }
         for other in [
             "'one'\n'two'",
@@ -275,7 +275,7 @@ mod tests {
             "one'\ntwo",
             "'one' 'two'",
         ] {
-            assert_eq!(undone(other), other);
+            assert_eq!(unescape(other), other);
         }
     }
 
@@ -290,33 +290,33 @@ mod tests {
             "clip-=\ncutter",
             "2^31 ^x ^[x",
         ] {
-            assert_eq!(undone(text), text);
+            assert_eq!(unescape(text), text);
         }
-        assert_eq!(undone("clip-\u{1b}[2Kcutter"), "clip- cutter");
+        assert_eq!(unescape("clip-\u{1b}[2Kcutter"), "clip- cutter");
         // A place on the screen is no colour.
-        assert_eq!(undone("clip\u{1b}[5Ccutter\u{1b}7\u{1b}"), "clip cutter 7 ");
-        assert_eq!(undone(r"one\ntwo\r\tthree"), "one\ntwo\n\tthree");
+        assert_eq!(unescape("clip\u{1b}[5Ccutter\u{1b}7\u{1b}"), "clip cutter 7 ");
+        assert_eq!(unescape(r"one\ntwo\r\tthree"), "one\ntwo\n\tthree");
     }
 
     #[test]
     fn a_mail_is_decoded_where_it_says_so_or_looks_so() {
         let long = "x".repeat(75);
-        assert_eq!(undone(&format!("{long}=\n{long}=\ny=3Az")), format!("{long}{long}y:z"));
+        assert_eq!(unescape(&format!("{long}=\n{long}=\ny=3Az")), format!("{long}{long}y:z"));
         for head in
             ["Content-Transfer-Encoding: quoted-printable", "content-transfer-encoding: Quoted-Printable"]
         {
             assert_eq!(
-                undone(&format!("{head}\nx: y=\n\nclip-=\r\ncut=3Dter")),
+                unescape(&format!("{head}\nx: y=\n\nclip-=\r\ncut=3Dter")),
                 format!("{head}\nx: y=\n\nclip-cut=ter")
             );
         }
         let parts =
             "--=====12==\nContent-Transfer-Encoding: quoted-printable\n\nclip-=\ncut=3Dter\n--=====12==--";
-        assert_eq!(undone(parts), parts.replace("-=\n", "-").replace("=3D", "="));
+        assert_eq!(unescape(parts), parts.replace("-=\n", "-").replace("=3D", "="));
         for other in
             [format!("{long}=\ny=3Az"), format!("{long}=\n{long}=\ny=z"), format!("x=\n{long}=\ny=3Az")]
         {
-            assert_eq!(undone(&other), other);
+            assert_eq!(unescape(&other), other);
         }
     }
 }

@@ -1,98 +1,101 @@
-//! Whether a text speaks of a denied invoke at all, in whatever state it is.
+//! Recognition of a denied invoke whose words are broken or misspelt.
 //!
-//! What a text says in a sentence that can be read is [`message`](crate::incoming::message)'s business. This is for the others: a
-//! denial whose words are broken by line ends, columns, colours or a slip must not pass for a text about something else,
-//! since nobody is told of those. So nothing counts but letters and digits, and a few of them may be wrong.
+//! A sentence that can be read is [`message`](crate::incoming::message)'s business. A denial whose words are broken by line ends,
+//! columns, colours or a slip must not pass for a text about something else, since nobody is notified of those. So only letters
+//! and digits count here, and a few of them may be wrong.
 
-/// How many letters of a word may be wrong, missing or too many.
-const EDITS: usize = 2;
-/// How many columns of a table are looked at.
+use crate::incoming::error_text::words::{NOT_AUTHORIZED_LETTERS, letters};
+
+/// The most letters of a word that may be wrong, missing or too many.
+const MAX_EDITS: usize = 2;
+/// The most columns of a table that are read.
 const MAX_COLUMNS: usize = 8;
-
-/// How many letters may stand between the words of denial and the action, in a sentence that is broken.
+/// The most letters between the words of denial and the action of a broken sentence.
 const MAX_BETWEEN: usize = 60;
 
-/// What an invoke is called: IAM's action, the tools' command, and the SDKs' and CloudTrail's names of the call.
+/// The names of an invoke: IAM's action, the tools' command, and the SDKs' and CloudTrail's names of the call.
 const FUNCTION: &str = "invokefunction";
 const COMMAND: &str = "lambdainvoke";
 const CALLS: [&str; 4] =
     ["invokeoperation", "invokeasyncoperation", "invokewithresponsestreamoperation", "eventnameinvoke"];
-/// What a denial is called.
-const DENIED: [&str; 2] = ["notauthorized", "notauthorised"];
+/// The error code of a denial.
 const ERROR_CODE: &str = "accessdenied";
-/// What stands nowhere but in AWS's sentence.
-const OF_THE_SENTENCE: [&str; 3] =
+/// Words that only AWS's sentence about a denied invoke has.
+const SENTENCE_ONLY: [&str; 3] =
     ["toperformlambdainvokefunction", "invokefunctiononresource", "allowsthelambdainvokefunctionaction"];
-/// What SDKs print before it.
-const OF_THE_ERROR: &str = "callingtheinvokeoperation";
+/// The words that SDKs print before that sentence.
+const SDK_PREFIX: &str = "callingtheinvokeoperation";
+/// An explicit deny, as AWS's clause and other texts name it.
+const EXPLICIT_DENY: &str = "explicitdeny";
+const EXPLICITLY_DENIED: &str = "explicitlyden";
 
-/// Whether `text` speaks of a denied invoke, beside `understood` denials of other actions that are in it.
-pub(crate) fn speaks_of_a_denied_invoke(text: &str, understood: usize) -> bool {
-    let is_one = |letters: &str| {
-        let denials: usize = DENIED.iter().map(|word| places(letters, word).len()).max().unwrap_or(0);
-        let names_it = |words: &[&str]| words.iter().any(|word| !places(letters, word).is_empty());
+/// Whether `text` mentions a denied invoke, besides `understood` denials of other actions in it.
+pub(in crate::incoming) fn mentions_denied_invoke(text: &str, understood: usize) -> bool {
+    let is_mention = |letters: &str| {
+        let denials =
+            NOT_AUTHORIZED_LETTERS.iter().map(|word| matches(letters, word).len()).max().unwrap_or(0);
         if understood > 0 {
-            return names_it(&OF_THE_SENTENCE)
-                || letters.contains(OF_THE_ERROR)
-                || (denials > understood && names_it(&[FUNCTION]));
+            return holds_any(letters, &SENTENCE_ONLY)
+                || letters.contains(SDK_PREFIX)
+                || (denials > understood && holds_any(letters, &[FUNCTION]));
         }
         let is_denied = denials > 0 || letters.contains(ERROR_CODE);
         let is_called = || CALLS.iter().any(|call| letters.contains(call));
-        (is_denied && (is_called() || names_it(&[FUNCTION, COMMAND]))) || names_it(&OF_THE_SENTENCE)
+        (is_denied && (is_called() || holds_any(letters, &[FUNCTION, COMMAND])))
+            || holds_any(letters, &SENTENCE_ONLY)
     };
-    views(text).any(|letters| is_one(&letters))
+    views(text).any(|letters| is_mention(&letters))
 }
 
-/// The letters of a text, of its columns where it is a table, and without what each line begins with.
+/// Whether the rest of a text besides a complete sentence holds another sentence, broken in its words.
+pub(super) fn mentions_another_denial(rest: &str) -> bool {
+    let is_mention = |letters: &str| {
+        let actions = matches(letters, FUNCTION);
+        let mut denials = NOT_AUTHORIZED_LETTERS.iter().flat_map(|word| matches(letters, word));
+        denials.any(|denial| actions.iter().any(|action| (denial..denial + MAX_BETWEEN).contains(action)))
+            || holds_any(letters, &SENTENCE_ONLY)
+    };
+    views(rest).any(|letters| is_mention(&letters))
+}
+
+/// Whether `text` mentions an explicit deny, however its words are broken.
+pub(super) fn mentions_explicit_deny(text: &str) -> bool {
+    views(text).any(|letters| {
+        // The time at the beginning of the next line must not part the words.
+        let letters = letters.replace(|letter: char| letter.is_ascii_digit(), "");
+        holds_any(&letters, &[EXPLICIT_DENY]) || letters.contains(EXPLICITLY_DENIED)
+    })
+}
+
+/// Whether `text` is `word` with at most [`MAX_EDITS`] letters wrong.
+pub(super) fn is_nearly(text: &str, word: &str) -> bool {
+    let (text, word) = (letters(text), letters(word));
+    text.len().abs_diff(word.len()) <= MAX_EDITS && !matches(&text, &word).is_empty()
+}
+
+fn holds_any(letters: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| !matches(letters, word).is_empty())
+}
+
+/// Returns the letters of a text in each way to read it: as a whole, by the columns of a table, and without what each line begins
+/// with.
 fn views(text: &str) -> impl Iterator<Item = String> {
     let more = columns(text).into_iter().chain(without_prefixes(text));
     std::iter::once(letters(text)).chain(more.map(|text| letters(&text)))
 }
 
-/// Whether what is left of a text beside a whole sentence holds another one, broken in its words.
-pub(crate) fn speaks_of_another_sentence(rest: &str) -> bool {
-    let is_one = |letters: &str| {
-        let actions = places(letters, FUNCTION);
-        let denials = DENIED.iter().flat_map(|word| places(letters, word)).collect::<Vec<_>>();
-        let follows =
-            |denied: &usize| actions.iter().any(|action| (*denied..denied + MAX_BETWEEN).contains(action));
-        denials.iter().any(follows) || OF_THE_SENTENCE.iter().any(|word| !places(letters, word).is_empty())
-    };
-    views(rest).any(|letters| is_one(&letters))
-}
-
-/// Whether `text` is `word`, with a few letters wrong.
-pub(crate) fn is_nearly(text: &str, word: &str) -> bool {
-    let (text, word) = (letters(text), letters(word));
-    text.len().abs_diff(word.len()) <= EDITS && !places(&text, &word).is_empty()
-}
-
-/// Whether words of an explicit deny stand anywhere, however they are broken.
-pub(crate) fn speaks_of_an_explicit_deny(text: &str) -> bool {
-    // A clock at the beginning of the next line makes no difference.
-    views(text).any(|letters| {
-        let letters = letters.replace(|letter: char| letter.is_ascii_digit(), "");
-        !places(&letters, "explicitdeny").is_empty() || letters.contains("explicitlyden")
-    })
-}
-
-/// The letters and digits alone, in lower case.
-fn letters(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
-}
-
-/// Where `word` ends in `letters`, with at most [`EDITS`] letters wrong.
+/// Returns the places where `word` ends in `letters`, with at most [`MAX_EDITS`] letters wrong.
 ///
-/// It goes through the columns of the table of Levenshtein distances, in which a match may begin anywhere (P. Sellers, 1980).
-fn places(letters: &str, word: &str) -> Vec<usize> {
-    // Of one part more than there may be wrong letters, one is right in every match; most texts hold none of them.
-    let parts = word.as_bytes().chunks(word.len().div_ceil(EDITS + 1));
+/// This goes through the columns of the table of Levenshtein distances, in which a match may begin anywhere (P. Sellers, 1980).
+fn matches(letters: &str, word: &str) -> Vec<usize> {
+    // Split into one part more than letters may be wrong, every match has one part without an error. Most texts hold no part.
+    let parts = word.as_bytes().chunks(word.len().div_ceil(MAX_EDITS + 1));
     if !parts.filter_map(|part| std::str::from_utf8(part).ok()).any(|part| letters.contains(part)) {
         return Vec::new();
     }
     let start: Vec<usize> = (0..=word.len()).collect();
     let mut distances = start.clone();
-    let mut found = Vec::new();
+    let mut ends = Vec::new();
     for (place, letter) in letters.bytes().enumerate() {
         let mut diagonal = 0;
         let mut above = 0;
@@ -102,15 +105,15 @@ fn places(letters: &str, word: &str) -> Vec<usize> {
             *distance = replaced.min(above + 1).min(diagonal + 1);
             above = *distance;
         }
-        if above <= EDITS {
-            found.push(place);
+        if above <= MAX_EDITS {
+            ends.push(place);
             distances.clone_from(&start);
         }
     }
-    found
+    ends
 }
 
-/// The text without what every line begins with: a clock, a host, a program. Digits differ from line to line.
+/// Returns the text without what every line begins with: a time, a host, a program. Digits may differ from line to line.
 fn without_prefixes(text: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let shape = |letter: char| if letter.is_ascii_digit() { '0' } else { letter };
@@ -123,7 +126,7 @@ fn without_prefixes(text: &str) -> Option<String> {
     (shared > 0).then(|| bare.collect::<Vec<_>>().join("\n"))
 }
 
-/// The columns of a table, each as one text: what stands in the first place of each line, in the second, and so on.
+/// Returns the columns of a table, each as one text: the first cell of each line, the second, and so on.
 fn columns(text: &str) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -136,7 +139,7 @@ fn columns(text: &str) -> Vec<String> {
             }
         }
     }
-    // One is the text itself.
+    // A single column is the text itself.
     if columns.len() > 1 { columns } else { Vec::new() }
 }
 
@@ -161,7 +164,7 @@ mod tests {
             "rized to perform: lambda:InvokeFunction on resource: arn",
             "AccessDenied, when calling the InvokeWithResponseStream operation",
         ] {
-            assert!(speaks_of_a_denied_invoke(text, 0), "{text}");
+            assert!(mentions_denied_invoke(text, 0), "{text}");
         }
     }
 
@@ -175,20 +178,20 @@ mod tests {
             "PreSignUp invocation failed due to error AccessDeniedException.",
             "AccessDenied when calling the GetObject operation",
         ] {
-            assert!(!speaks_of_a_denied_invoke(text, 0), "{text}");
+            assert!(!mentions_denied_invoke(text, 0), "{text}");
         }
         // Of another action, by somebody whose name speaks of invoking.
         let other = "LambdaInvokeFunctionOperator is not authorized to perform: s3:GetObject (AccessDenied)";
-        assert!(speaks_of_a_denied_invoke(other, 0) && !speaks_of_a_denied_invoke(other, 1));
-        assert!(speaks_of_a_denied_invoke(&format!("{other} not authorized: lambda:InvokeFunction"), 1));
+        assert!(mentions_denied_invoke(other, 0) && !mentions_denied_invoke(other, 1));
+        assert!(mentions_denied_invoke(&format!("{other} not authorized: lambda:InvokeFunction"), 1));
     }
 
     #[test]
     fn a_deny_is_noticed_however_it_is_broken() {
         for text in ["with an explicit deny in a policy", "EXPLICIT\n  DENY", "expli-\ncit de\u{200b}ny"] {
-            assert!(speaks_of_an_explicit_deny(text), "{text}");
+            assert!(mentions_explicit_deny(text), "{text}");
         }
-        assert!(!speaks_of_an_explicit_deny("it is explicit, and something was denied"));
+        assert!(!mentions_explicit_deny("it is explicit, and something was denied"));
     }
 
     #[test]
@@ -200,9 +203,9 @@ mod tests {
             ("invokefunc", 0),
             ("ivokefuncton", 1),
         ] {
-            assert_eq!(places(text, "invokefunction").len(), found, "{text}");
+            assert_eq!(matches(text, "invokefunction").len(), found, "{text}");
         }
-        assert_eq!(places(&"invokefunction".repeat(3), "invokefunction").len(), 3);
+        assert_eq!(matches(&"invokefunction".repeat(3), "invokefunction").len(), 3);
         assert!(is_nearly("lambda:InvokeFuncton", "lambda:InvokeFunction"));
         assert!(!is_nearly("lambda:GetFunction", "lambda:InvokeFunction"));
     }
@@ -214,7 +217,7 @@ mod tests {
             "is\u{ad}not authorized to perform lambda:Invoke Function",
             "ized to perform: lambda:InvokeFunction on resource: arn",
         ] {
-            assert!(speaks_of_another_sentence(rest), "{rest}");
+            assert!(mentions_another_denial(rest), "{rest}");
         }
         for rest in [
             "",
@@ -222,7 +225,7 @@ mod tests {
              lambda:InvokeFunction",
             "is not authorized to perform: s3:GetObject on resource: x",
         ] {
-            assert!(!speaks_of_another_sentence(rest), "{rest}");
+            assert!(!mentions_another_denial(rest), "{rest}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Texts as people and programs left them, each with the right answer in `tests/real-texts/cases.json`: what is not whole
 //! is refused, what is refused is told, and what is whole is read exactly.
 
-use remediator_core::arn::FunctionArn;
-use remediator_core::incoming::payload::Payload;
-use remediator_core::incoming::{self, Event};
+use crate::arn::FunctionArn;
+use crate::incoming::payload::Payload;
+use crate::incoming::{self, Event};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ const OWN_ACCOUNT: &str = "281502313273";
 
 fn folder() -> PathBuf {
     std::env::var_os("REAL_TEXTS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-texts"), PathBuf::from)
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/real-texts"), PathBuf::from)
 }
 
 /// What would be granted, if the list admitted everybody to everything.
