@@ -13,6 +13,8 @@ pub mod incoming;
 pub mod notice;
 pub mod outcome;
 pub mod policy;
+#[cfg(test)]
+mod property;
 pub mod reason;
 pub mod rfc3339;
 pub mod text;

@@ -263,7 +263,7 @@ fn probes() -> Vec<Probe> {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(512))]
+    #![proptest_config(crate::property::cases(512))]
 
     #[test]
     fn merging_again_changes_nothing(document in document(), name in select(&FUNCTIONS[..]), expiry in expiry()) {

@@ -327,7 +327,7 @@ fn the_resource_may_be_missing_or_a_star() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::cases(2_000))]
 
     #[test]
     fn any_message_is_read_without_a_panic(text in "\\PC*") {
