@@ -243,7 +243,7 @@ def test_the_dashboards_tables_ask_for_fields_that_are_logged(widgets, start):
         function.process.wait(timeout=30)
         errors = set(json.loads(function.output().splitlines()[-1]))
     tables = {title: item["query"] for title, (kind, item) in widgets.items() if kind == "log"}
-    known = {"Last grants": outcomes, "Refused: why, whom and what": outcomes, "Last errors": errors | {"requestId"}}
+    known = {"Last grants": outcomes, "Refusals by reason, principal and function": outcomes, "Last errors": errors | {"requestId"}}
     assert set(tables) == set(known)
     words = {"SOURCE", "filter", "and", "sort", "desc", "limit", "display", "stats", "count", "as", "max", "by", "times", "last"}
     for title, query in tables.items():
