@@ -15,7 +15,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 # CloudWatch Logs filters out the rest, such as the runtime's own lines about each invocation.
 PATTERN = '{ ($.message = "outcome") || ($.level = "ERROR") || ($.record.status = "timeout") || ($.record.status = "failure") }'
 # The runtime logs each error a second time, in Rust's own notation.
-REPEATED = re.compile(r"(AllowlistUnreadable|Grant|NoticeNotSent|OwnAccountUnknown|OutOfTime)\(|Lines \{")
+REPEATED = re.compile(r"(AllowlistUnreadable|Iam|NoticeNotSent|OwnAccountUnknown|OutOfTime)\(|Lines \{|OwnLogNotNotified")
 POLL_SECONDS = 2
 # Lines of several execution environments come late, and out of order.
 OVERLAP_MILLIS = 60_000
