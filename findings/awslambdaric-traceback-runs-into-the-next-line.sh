@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# AWS's Python runtime for Lambda, in a container image of one's own, logs as text unless told otherwise. A record should
-# end with a line break. One with a traceback (`logging.exception`) does not: the break stands behind the message, where
-# the format has it, and the traceback is put behind the break. So whatever is written next, a `print` or another record,
-# is glued to the last line of the traceback, which is the text of the error. An ARN at its end grows by the next word.
+# AWS's Python runtime for Lambda, in a container image of your own, logs text by default. Expected: each record ends with a
+# line break. Seen: a record with a traceback (`logging.exception`) does not. The log format puts the line break behind the
+# message, and the runtime appends the traceback behind that break. So the next output, a `print` or another record,
+# continues the last line of the traceback, which is the error's text. If that text ends with an ARN, the ARN grows by the
+# next word.
 #
-# Seen with awslambdaric 4.2.2, where `_LAMBDA_TELEMETRY_LOG_FD` gives it no descriptor for a framed log, so that it writes
-# to the standard output. With `AWS_LAMBDA_LOG_FORMAT=JSON`, or a frame around each record, nothing is glued.
+# Seen with awslambdaric 4.2.2, without `_LAMBDA_TELEMETRY_LOG_FD`, so that it writes to standard output instead of framed
+# records to that descriptor. With `AWS_LAMBDA_LOG_FORMAT=JSON`, or with framed records, it does not happen.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -25,7 +26,7 @@ def handler(event, context):
     print("next clip")
     logging.error("no clip left")
 PYTHON
-# One event of the Runtime API, on the loopback; the runtime is ended as soon as it has answered.
+# Serves one event of the Runtime API on the loopback, and ends the runtime as soon as it has answered.
 cat > "$work/run.py" <<'PYTHON'
 import http.server
 import os

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Chalice writes the policy of a function from the calls that it finds in the source. boto3's `invoke`, the usual call
-# to another function, should give `lambda:InvokeFunction`, the action that IAM checks for it. It gives nothing, and so
-# does `invoke_with_response_stream`; the deprecated `invoke_async` alone gives something, `lambda:InvokeAsync`. Chalice's
-# table of operations and their actions has neither of the two.
+# Chalice generates a function's policy from the calls in its source code. Expected: a call of boto3's `invoke`, the usual
+# way to call another function, adds `lambda:InvokeFunction`, the action that IAM checks for it. Seen: `invoke` adds nothing,
+# and neither does `invoke_with_response_stream`. Only the deprecated `invoke_async` adds an action, `lambda:InvokeAsync`.
+# Chalice's table of operations and actions lacks the other two.
 #
-# Seen with chalice 1.34.0. It concerns whoever leaves the policy to Chalice, its default: no warning is given, and what
-# is deployed is denied its first invoke. Asked for since 2017, in aws/chalice issue 484.
+# Seen with chalice 1.34.0. It concerns everybody who lets Chalice generate the policy, which is the default: Chalice does
+# not warn, and AWS denies the deployed function's first invoke. Users have asked for it since 2017, in aws/chalice issue 484.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# With moto's check of IAM policies, a user who may do anything should be able to read what there is: `list_functions`,
-# `get_function`. Each such call to Lambda is answered with `SignatureDoesNotMatch`, although boto3 signed it with the
-# user's own key; the same `invoke` fails without a payload and passes with one. So fails each other request without a
-# body that was tried to a service with the REST-JSON protocol (EKS, API Gateway), before a policy is looked at.
+# With moto's check of IAM policies switched on, a user who may do everything calls Lambda's `list_functions` and
+# `get_function`. Expected: both work. Seen: moto answers each with `SignatureDoesNotMatch`, although boto3 signed the request
+# with the user's own key. `invoke` fails the same way without a payload, and works with one. Every other request without a
+# body that we tried to a service with the REST-JSON protocol (EKS, API Gateway) fails, too, before moto looks at a policy.
 #
-# Seen with moto 5.2.5 and boto3 1.44.8. It concerns whoever tests policies for these services: a test that expects a
+# Seen with moto 5.2.5 and boto3 1.44.8. It concerns everybody who tests policies for these services: a test that expects a
 # denial passes for the wrong reason.
 set -euo pipefail
 work=$(mktemp -d)

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# moto checks IAM policies when it is asked to (`set_initial_no_auth_action_count`). An invoke should need the action
-# `lambda:InvokeFunction`, as with AWS. It needs `lambda:Invoke`, which is no action of AWS at all: moto takes the name
-# of the operation for that of the action. So the right policy is refused and a meaningless one admits. The text of the
-# denial names `lambda:Invoke` too, and neither a resource nor a reason.
+# moto checks IAM policies if a test asks for it (`set_initial_no_auth_action_count`). Expected: an invoke needs the action
+# `lambda:InvokeFunction`, as in AWS. Seen: it needs `lambda:Invoke`, which is not an action of AWS: moto takes the operation's
+# name for the action's. So moto refuses the right policy and accepts a meaningless one. The denial's text names
+# `lambda:Invoke`, too, and has neither a resource nor a reason.
 #
-# Seen with moto 5.2.5 and boto3 1.44.8. It concerns whoever tests least privilege for Lambda, or what reads such denials.
+# Seen with moto 5.2.5 and boto3 1.44.8. It concerns everybody who tests least privilege for Lambda, or code that reads such
+# denials.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

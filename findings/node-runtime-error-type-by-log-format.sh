@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# AWS's Node.js runtime for Lambda logs an error that a handler does not catch, with its `errorType`. The type should be
-# the same in both log formats. For a denied `Invoke`, an error that the model of the AWS SDK does not declare, it is not:
-# as text it is the error's name, `AccessDeniedException`; as JSON it is that of its class, `LambdaServiceException`, the
-# base of all errors of the client. A metric filter or an alarm for `AccessDeniedException` falls silent when
-# `AWS_LAMBDA_LOG_FORMAT` changes to `JSON`.
+# AWS's Node.js runtime for Lambda logs an error that the handler does not catch, with its `errorType`. Expected: the same
+# type in both log formats. Seen: for a denied `Invoke`, which is an error that the AWS SDK's model does not declare, the types
+# differ. As text it is the error's name, `AccessDeniedException`. As JSON it is the name of its class,
+# `LambdaServiceException`, the base class of all errors of the client. A metric filter or an alarm for
+# `AccessDeniedException` goes silent when `AWS_LAMBDA_LOG_FORMAT` changes to `JSON`.
 #
-# Seen with aws-lambda-ric 3.3.0 and @aws-sdk/client-lambda 3.1164.0 on Node.js 20. It concerns functions that let errors
-# of the SDK through. The runtime's HTTP client in JavaScript is used, which it has a switch for; the native one, which
-# would have to be compiled, is asked for nothing but must be there to be loaded.
+# Seen with aws-lambda-ric 3.3.0 and @aws-sdk/client-lambda 3.1164.0 on Node.js 20. It concerns functions that do not catch
+# the SDK's errors. This script switches the runtime to its HTTP client in JavaScript. The native client would have to be
+# compiled; nothing uses it here, but the runtime must be able to load it.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,7 +22,7 @@ const { LambdaClient, InvokeCommand } = require("@aws-sdk/client-lambda");
 const client = new LambdaClient({});
 exports.handler = () => client.send(new InvokeCommand({ FunctionName: "clip-cutter" }));
 JAVASCRIPT
-# One event of the Runtime API and a denied Invoke, both on the loopback. The runtime is ended once it has answered.
+# Serves one event of the Runtime API and a denied Invoke, both on the loopback, and ends the runtime once it has answered.
 cat > run.js <<'JAVASCRIPT'
 const { spawn } = require("node:child_process");
 const http = require("node:http");

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Rich colours what it knows in a log line: numbers, paths, addresses. An ARN should come out in one piece, or with its
-# account coloured as one number. Its colons make some of its letters look like an IPv6 or an EUI-48 address: `1:2815`
-# of `us-east-1:281502313273`, `bda:e` of `lambda:eu-central-1`. Escape codes then stand in the middle of the region and
-# of the account, and whoever looks for the ARN or the account in what was logged does not find it.
+# Rich colours what it recognizes in a log line: numbers, paths, addresses. Expected: an ARN stays in one piece, or has its
+# account coloured as one number. Seen: its colons make some of its letters look like an IPv6 or EUI-48 address: `1:2815` of
+# `us-east-1:281502313273`, `bda:e` of `lambda:eu-central-1`. Escape codes then stand inside the region and the account, and a
+# search of the log for the ARN or the account finds nothing.
 #
-# Seen with rich 15.0.0, wherever it colours. It concerns `print` and `RichHandler`, whose output is searched later: ARNs
+# Seen with rich 15.0.0, with colours on. It concerns `print` and `RichHandler` if somebody searches their output later. ARNs
 # stay whole with `Console(highlight=False)`, or `RichHandler(highlighter=NullHighlighter())`.
 set -euo pipefail
 work=$(mktemp -d)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A function that cannot start tells Lambda why, by a POST to the Runtime API's `init/error`. AWS's Runtime Interface
-# Emulator, which is in every base image of AWS, should hand that on as Lambda does: status 200 with `X-Amz-Function-Error`
-# and the error as JSON. It answers 502 and `text/plain`, without that header. The AWS CLI takes this for a passing fault,
-# starts the function anew for each of its five tries, and then prints an error with nothing behind its colon. The text
-# is in the body, where only a plain HTTP client shows it.
+# A function that cannot start reports why, by a POST to the Runtime API's `init/error`. Expected: AWS's Runtime Interface
+# Emulator, which is in every base image of AWS, passes that on as Lambda does: status 200 with `X-Amz-Function-Error` and the
+# error as JSON. Seen: it answers 502 and `text/plain`, without that header. The AWS CLI takes this for a passing fault, retries
+# so that the function starts again for each of its five attempts, and then prints an error with nothing behind its colon. The
+# body has the text, but only a plain HTTP client shows it.
 #
-# Seen with the emulator of aws-sam-cli 1.170.0 and awscli 1.46.3. It concerns whoever tests a container image locally and
-# looks for the reason of a failed start.
+# Seen with the emulator of aws-sam-cli 1.170.0 and awscli 1.46.3. It concerns everybody who tests a container image locally
+# and looks for the reason of a failed start.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'kill %1 2> /dev/null || true; rm -rf "$work"' EXIT
@@ -16,7 +16,7 @@ python3 -m venv "$work/venv"
 rie="$work/sam/samcli/local/rapid/aws-lambda-rie-x86_64"
 chmod +x "$rie"
 
-# A function that cannot start: it says so, and ends.
+# A function that cannot start: it reports that, and ends.
 cat > "$work/bootstrap" <<'FUNCTION'
 #!/usr/bin/env python3
 import json

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A SAM connector from one function to another (`Write`) should allow every call of the other function. The policy that it
-# writes names the function's own ARN alone, even where the other function is published under an alias. IAM compares the
-# ARN that is called, qualifier and all, so a call of the alias, which is what `AutoPublishAlias` is for, is denied; it
-# would take a second resource, `FUNCTION-ARN:*`.
+# Expected: a SAM connector from one function to another (`Write`) allows every call of the other function. Seen: the policy
+# that it writes names only the function's own ARN, even if the other function is published under an alias. IAM compares the
+# ARN that is called, with its qualifier, so it denies a call of the alias, which is what `AutoPublishAlias` is for. The policy
+# needs a second resource, `FUNCTION-ARN:*`.
 #
 # Seen with aws-sam-translator 1.115.0. It concerns callers that name an alias or a version.
 set -euo pipefail

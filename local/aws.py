@@ -1,6 +1,6 @@
-"""An AWS account on the loopback: moto's server with the account of events/, its principals and a topic with a queue.
+"""An AWS account on the loopback: moto's server with the account of events/, its principals, and a topic with a queue.
 
-moto speaks AWS's wire protocol and keeps what it is told, but it is not AWS: it enforces neither permissions nor quotas.
+moto speaks AWS's wire protocol and keeps state, but it is not AWS: it enforces neither permissions nor quotas.
 """
 
 import json
@@ -24,7 +24,7 @@ REGION = "us-east-1"
 POLICY_NAME = "LambdaInvokePermission"
 OWN_ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/lambda-invoke-remediator"
 
-# The principals that events/ speak of: (kind, path, name).
+# The principals in events/: (kind, path, name).
 PRINCIPALS = [
     ("user", "/", "remotion_user"),
     ("user", "/media/eu/", "remotion_user_eu"),
@@ -51,7 +51,7 @@ def allowlist():
 
 
 class Account:
-    """Clients of the account at `endpoint`, and what a caller of it would look at."""
+    """The account at `endpoint`: its clients, policies and notices."""
 
     def __init__(self, endpoint):
         self.endpoint = endpoint
@@ -82,7 +82,7 @@ class Account:
         self.sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
 
     def environment(self, endpoint=None, **variables):
-        """What the function needs to know of the account."""
+        """Returns the function's environment variables for this account."""
         return {
             "AWS_ENDPOINT_URL": endpoint or self.endpoint,
             "AWS_REGION": REGION,
@@ -99,7 +99,7 @@ class Account:
         return [f"{kind}/{name}" for kind, _, name in PRINCIPALS]
 
     def policy(self, principal):
-        """The inline policy of `user/name` or `role/name`, or None."""
+        """Returns the inline policy of `user/name` or `role/name`, or None."""
         kind, name = principal.split("/")
         try:
             if kind == "user":
@@ -127,7 +127,7 @@ class Account:
                 self.iam.delete_role_policy(RoleName=name, PolicyName=POLICY_NAME)
 
     def notices(self):
-        """The messages that the queue got since the last call, as SNS wraps them."""
+        """Returns the messages that the queue got since the last call, as SNS wraps them."""
         found = []
         while True:
             answer = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)

@@ -1,7 +1,7 @@
 """Shows the main job: denials from events/ through the real binary, against an AWS account on the loopback.
 
-    python -m local.demo                the seed's own denial twice, one with a path, a role, two refusals; then the error of a
-                                        role as somebody pasted it, and lines of a log
+    python -m local.demo                a user's denial twice, a user with a path, a role, two refusals; then a pasted error of a
+                                        role, and lines of a log
     python -m local.demo EVENT...       these events instead
 """
 
@@ -19,27 +19,27 @@ from local.aws import POLICY_NAME, ROOT, account
 from local.emulator import emulator
 
 EVENTS = ["user", "user", "user-with-path", "role", "not-allowlisted", "explicit-service-control-policy"]
-# Shown in brief: what is new in them is how they come in.
+# Shown in brief: they differ in their source.
 OTHER_WAYS = ["pasted-role", "log-batch"]
-# Of the events, the pasted error, and each line of the log.
+# The outcomes of the events, of the pasted error, and of each line of the log.
 EXPECTED = ["granted", "already_granted", "granted", "granted", "refused", "refused"]
 EXPECTED += ["granted", *["ignored", "granted", "refused", "ignored", "already_granted", "refused", "refused"]]
 
 
 def principal_of(outcome):
-    """`user/name` or `role/name`, where the outcome names one."""
+    """Returns `user/name` or `role/name`, or None if the outcome names neither."""
     arn = outcome.get("principal") or ""
     kind = arn.split(":")[-1].split("/")[0]
     return f"{kind}/{arn.split('/')[-1]}" if ":iam::" in arn and kind in ("user", "role") else None
 
 
 def outcomes_of(reply):
-    """One for each line of a log, or the one of an event."""
+    """Returns the outcomes of a reply: one for each line of a log, or the one of an event."""
     return reply if isinstance(reply, list) else [reply]
 
 
 def texts_of(content):
-    """What in an event's file is for a person to read: (title, text) for the message of a denial, or for each line of a log."""
+    """Returns (title, text) for what a person reads in an event's file: the message of a denial, or each line of a log."""
     try:
         event = json.loads(content)
         if isinstance(event, dict) and "awslogs" in event:
@@ -111,7 +111,7 @@ def main(arguments):
     print("Building the function (the first time takes some minutes) ...", flush=True)
     if subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=ROOT).returncode != 0:
         sys.exit("the function could not be built; see above")
-    # Repeats are told as well here: each shall show its notice.
+    # No notice is suppressed, so that each event shows its own.
     with account() as aws, emulator(aws.environment(NOTICE_INTERVAL="0")) as function:
         replies = [run_one(aws, function, event) for event in events or [ROOT / f"events/{name}.json" for name in EVENTS]]
         if not events:
@@ -123,7 +123,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    # However it is ended, its servers end with it.
+    # Its servers end with it, also after a signal.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:

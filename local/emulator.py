@@ -21,7 +21,7 @@ class Emulator:
         self.log = log
 
     def invoke(self, event):
-        """Invokes the function with the file `event`; gives the reply."""
+        """Invokes the function with the file `event`, and returns the reply."""
         command = [CARGO_LAMBDA, "lambda", "invoke", FUNCTION, "--data-file", str(event)]
         command += ["--invoke-address", "127.0.0.1", "--invoke-port", str(self.port)]
         try:
@@ -32,7 +32,7 @@ class Emulator:
             raise RuntimeError(f"the invocation failed: {done.stderr.strip()}\n{self.last_log_lines()}")
         reply = json.loads(done.stdout)
         if isinstance(reply, dict) and "errorType" in reply:
-            # Why a function cannot start, cargo-lambda hands on as if it were a reply.
+            # cargo-lambda returns the error of a function that cannot start as if it were a reply.
             raise RuntimeError(f"the invocation failed: {reply['errorType']}: {reply['errorMessage']}\n{self.last_log_lines()}")
         return reply
 
@@ -44,11 +44,11 @@ class Emulator:
 
 @contextmanager
 def emulator(variables):
-    """Starts the emulator; the function is started by it at the first invocation."""
+    """Starts the emulator, which starts the function at the first invocation."""
     port = free_port()
     command = [CARGO_LAMBDA, "lambda", "watch", "--ignore-changes", "--invoke-address", "127.0.0.1"]
     command += ["--invoke-port", str(port)]
-    # The function's own output, with its outcome lines, is kept for the case of an error.
+    # Keeps the function's output, with its outcome lines, for error messages.
     with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
         options = {"cwd": ROOT, "env": {**os.environ, **variables}, "stdout": log, "stderr": subprocess.STDOUT}
         with running(command, **options) as process:

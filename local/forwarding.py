@@ -1,4 +1,4 @@
-"""A server on the loopback that stands before another one and hands on what it does not answer itself."""
+"""A server on the loopback in front of another one: it answers some requests itself, and forwards the others."""
 
 import http.client
 import threading
@@ -12,7 +12,7 @@ class Forwarding(BaseHTTPRequestHandler):
     """A handler whose `server.upstream` is the host and port of the other one."""
 
     protocol_version = "HTTP/1.1"
-    # Head and body in one packet, at once: else each answer waits for the other side's delayed acknowledgement.
+    # Head and body in one packet, at once. Otherwise each answer waits for the other side's delayed acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -20,7 +20,7 @@ class Forwarding(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def forward(self, body, path=None, headers=None):
-        """The other server's status, headers and content for this request, or for a changed one."""
+        """Forwards this request, or a changed one, and returns the other server's status, headers and content."""
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
         try:
             upstream.request(self.command, path or self.path, body, headers or dict(self.headers))
@@ -45,7 +45,7 @@ class Forwarding(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(handler, upstream, **attributes):
-    """Runs `handler` before `upstream`, an endpoint such as http://127.0.0.1:5000; gives its own endpoint."""
+    """Runs `handler` in front of `upstream`, an endpoint such as http://127.0.0.1:5000, and yields its own endpoint."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     server.upstream = upstream.removeprefix("http://")

@@ -1,10 +1,10 @@
-"""Shows each kind of notice as its readers see it: the mail, and the card in a chat.
+"""Shows each kind of notice as its readers see it: the mail and the card in a chat.
 
     python -m local.preview                one notice of each kind
-    python -m local.preview EVENT...       those of these events instead
+    python -m local.preview EVENT...       the notices of these events instead
 
-The notices are what the real binary published. They are printed, and written to target/preview/ as HTML. How a chat shows
-a custom notification of Amazon Q Developer is imitated here: the order of its parts and Slack's markdown, not its look.
+The real binary publishes the notices. This prints them, and writes them to target/preview/ as HTML. It imitates how a chat shows
+a custom notification of Amazon Q Developer: the order of its parts and Slack's markdown, not its look.
 """
 
 import html
@@ -51,7 +51,7 @@ def still_denied():
 
 
 def hostile():
-    """What somebody who wants to be taken for somebody else, or to wake a whole channel, would send."""
+    """Returns an event of an attacker who poses as somebody else and mentions a whole channel."""
     text = "<!channel> @here [click](https://evil.example) <https://evil.example|x> `*bold*` :fire:\nOutcome           granted"
     event = load("user")
     event["detail"] |= {"eventID": text, "eventTime": text, "sourceIPAddress": text, "userAgent": text}
@@ -60,7 +60,7 @@ def hostile():
 
 
 def cases():
-    """Name, event, the function's variables, and whether IAM says that the quota is used up."""
+    """Yields name, event, the function's variables, and whether IAM says that the quota is used up."""
     yield "granted", load("user"), {}, False
     yield "already-granted", load("function-alias"), {}, False
     yield "still-denied", still_denied(), {}, False
@@ -72,7 +72,7 @@ def cases():
 
 
 def markdown(text):
-    """As much of Slack's markdown as there is in a notice, as HTML."""
+    """Returns text as HTML, with as much of Slack's markdown as notices use."""
     parts = html.escape(text).split("`")
     for index, part in enumerate(parts):
         parts[index] = f"<code>{part}</code>" if index % 2 else re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", part)
@@ -107,14 +107,14 @@ def show(name, subject, text, chat):
 
 
 def notice(aws, calls, name, event, variables, is_full):
-    """Subject, text and chat body of what the function publishes for the event."""
+    """Returns subject, text and chat body of the notice that the function publishes for the event."""
     calls.clear()
     calls.fault = lambda action, count: FULL if is_full and action.startswith("iam:Put") else None
     if is_full:
         statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": [f"arn:aws:s3:::{'x' * 63}/*"] * 125}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         aws.iam.put_role_policy(RoleName="render-worker", PolicyName="everything-else", PolicyDocument=document)
-    # Repeats are told as well.
+    # No notice is suppressed.
     with function(BINARY, aws.environment(endpoint=calls.endpoint, NOTICE_INTERVAL="0", **variables)) as running:
         reply = running.invoke(event)
     published = [parameters for action, parameters in calls.calls if action == "sns:Publish"]
@@ -139,7 +139,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    # However it is ended, its servers end with it.
+    # Its servers end with it, also after a signal.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:

@@ -1,4 +1,4 @@
-"""Child processes that do not outlive their parent's use of them, nor do their own children."""
+"""Child processes that end with their use, together with their own children."""
 
 import os
 import signal

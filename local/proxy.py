@@ -1,4 +1,4 @@
-"""A proxy before an AWS endpoint that writes down which calls were made, and can delay or spoil them."""
+"""A proxy in front of an AWS endpoint that records the calls, and can delay them or make them fail."""
 
 import json
 import random
@@ -15,21 +15,21 @@ from local.forwarding import Forwarding, serving
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer in the place of the endpoint's."""
+    """An answer in place of the endpoint's."""
 
     status: int
     body: bytes
 
 
-# Ways to end a call without an answer: nothing gets through; the answer breaks off in its middle; nothing comes at all.
-# Or it is carried out after the client has given up.
+# Ways to end a call without an answer: reset the connection; break the answer off in its middle; never answer.
+# LATE carries the call out after the client has given up.
 DROP, BREAK_OFF, HANG, LATE = "drop", "break off", "hang", "late"
 LATE_SECONDS = 1.3
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a call. With `is_carried_out` the endpoint does it all the same, and only its answer is spoiled."""
+    """A fault of a call. With `is_carried_out` the endpoint carries the call out, and only its answer is lost."""
 
     kind: Answer | str
     is_carried_out: bool = False
@@ -40,11 +40,11 @@ class Proxy:
         self.endpoint = None
         # (IAM action, the request's parameters), such as ("iam:PutUserPolicy", {"UserName": ...}).
         self.calls = []
-        # When each of them came, in seconds.
+        # The time of each call, in seconds.
         self.times = []
-        # Gives the fault for a call, or None: called with its action and how often that was called before.
+        # Returns the fault for a call, or None. Gets its action, and how often that was called before.
         self.fault = lambda action, count: None
-        # Called when a call was carried out and before it is answered, with its action and how often that was called before.
+        # Runs after a call was carried out and before it is answered. Gets its action, and how often that was called before.
         self.before_answer = lambda action, count: None
         # The longest random delay of a call, in seconds.
         self.delay = 0.0
@@ -66,7 +66,7 @@ class Proxy:
 
 
 def _action(headers, body):
-    """The IAM action of a request: of the query protocol, or of the JSON protocol."""
+    """Returns the IAM action and the parameters of a request in the query protocol or the JSON protocol."""
     if target := headers.get("X-Amz-Target"):
         service = {"AmazonSSM": "ssm"}[target.split(".")[0]]
         return f"{service}:{target.split('.')[1]}", json.loads(body)
@@ -114,7 +114,7 @@ class _Handler(Forwarding):
         if kind == BREAK_OFF:
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 1000\r\n\r\n<GetUser")
             self.wfile.flush()
-        # Without lingering, so that the client sees a reset and no orderly end.
+        # Without lingering, so that the client sees a reset instead of an orderly end.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
@@ -122,7 +122,7 @@ class _Handler(Forwarding):
         try:
             super().handle()
         except OSError:
-            # The client went away, as killed processes do.
+            # The client went away, for example because it was killed.
             pass
 
     def finish(self):
@@ -134,7 +134,7 @@ class _Handler(Forwarding):
 
 @contextmanager
 def proxy(upstream):
-    """A proxy before `upstream`, an endpoint such as http://127.0.0.1:5000."""
+    """Runs a proxy in front of `upstream`, an endpoint such as http://127.0.0.1:5000."""
     found = Proxy()
     with serving(_Handler, upstream, proxy=found) as found.endpoint:
         yield found

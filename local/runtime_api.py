@@ -1,4 +1,4 @@
-"""Lambda's Runtime API on the loopback, as the real one speaks it to a function that runs as a plain process.
+"""Lambda's Runtime API on the loopback, for a function that runs as a plain process.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -22,11 +22,11 @@ FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:lambda-invoke-remedi
 
 
 class ProcessEnded(RuntimeError):
-    """The function ended instead of answering."""
+    """The function's process ended without an answer."""
 
 
 class Reply:
-    """What the function answered: a response, or an error with its `errorType`, whose header has a type of its own."""
+    """The function's answer: a response, or an error with its `errorType`. `header` is the error type in the HTTP header."""
 
     def __init__(self, is_error, body, header=None):
         self.is_error = is_error
@@ -38,14 +38,14 @@ class Reply:
 
 
 class Function:
-    """A running function, which is invoked one event at a time."""
+    """A running function. It takes one event at a time."""
 
     def __init__(self, process, log, server):
         self.process, self.log, self._server = process, log, server
 
     def invoke(self, payload, arn=FUNCTION_ARN, timeout=60.0):
-        """Sends bytes, or a value as JSON; `timeout` is the function's own, in seconds. Of a function that has told why it
-        cannot start, that is the answer."""
+        """Sends bytes, or a value as JSON, and returns the answer. `timeout` is the function's own, in seconds. If the function
+        reported why it cannot start, that is the answer."""
         if not isinstance(payload, bytes):
             payload = json.dumps(payload).encode()
         request_id = str(uuid.uuid4())
@@ -65,7 +65,7 @@ class Function:
 
     @property
     def init_error(self):
-        """Why it cannot start, or None: it starts, or has not said so."""
+        """The function's report of why it cannot start, or None if it sent none."""
         return self._server.init_error
 
     def output(self):
@@ -85,7 +85,7 @@ class Function:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Head and body in one packet, at once: else each answer waits for the other side's delayed acknowledgement.
+    # Head and body in one packet, at once. Otherwise each answer waits for the other side's delayed acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def function(binary, variables):
-    """Starts `binary` as Lambda would, with nothing in its environment but `variables`."""
+    """Starts `binary` as Lambda does. Its environment is PATH, Lambda's variables and `variables`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     server.events, server.replies, server.is_over, server.init_error = queue.Queue(), queue.Queue(), False, None

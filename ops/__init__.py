@@ -1,1 +1,1 @@
-"""What an operator does with a stack that is deployed: the Makefile's targets, one module each."""
+"""The operator's commands for a deployed stack: one module for each target of the Makefile."""

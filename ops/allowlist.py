@@ -1,4 +1,4 @@
-"""Checks the allowlist and puts it into its SSM parameter, from where the function reads it within a minute.
+"""Checks the allowlist and puts it into its SSM parameter. The function reads it there within a minute.
 
     python -m ops.allowlist --remediator PROGRAM --stack STACK [--parameter NAME] [--yes] FILE
 """
@@ -20,11 +20,11 @@ DEFAULT_PARAMETER = "/remediator/allowlist"
 
 
 def check(remediator, file):
-    """The text of `file`, if the function would take it."""
+    """Returns the text of `file` if the function accepts it as a list."""
     try:
         text = Path(file).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise Failure(f"there is no file {file}: ALLOWLIST=... names the list; allowlist.example.json shows one") from None
+        raise Failure(f"there is no file {file}: ALLOWLIST=... names the list; allowlist.example.json is an example") from None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file} cannot be read: {error}") from None
     try:
@@ -32,32 +32,32 @@ def check(remediator, file):
     except OSError as error:
         raise Failure(f"{remediator} cannot be run, so nothing was checked: {error.strerror}") from None
     if status != 0:
-        raise Failure(f"{file} was not put anywhere: `remediator check` refuses it, see above")
+        raise Failure(f"{file} was not put into SSM: `remediator check` refuses it, see above")
     size = len(text.encode())
     if size > ADVANCED_BYTES:
         raise Failure(
             f"{file} has {size} bytes, and an SSM parameter holds {ADVANCED_BYTES} at most: "
-            "shorten it, wildcards in names help"
+            "shorten it, for example with wildcards in names"
         )
     return text
 
 
 def parameter_of(name, stack):
-    """The parameter that was named, or else that of the stack, or else the one that a first deployment is offered."""
+    """Returns the named parameter, or else the stack's, or else the one that a first deployment offers."""
     if name:
         return name
     if stack is None:
         return DEFAULT_PARAMETER
     if "AllowlistParameter" not in stack.outputs:
         raise Failure(
-            f"the {stack} says of no SSM parameter that it reads its list from there: deploy it with "
+            f"the {stack} does not read its list from an SSM parameter: deploy it with "
             f"Allowlist=ssm:{DEFAULT_PARAMETER}, or name the parameter with PARAMETER=..."
         )
     return stack.outputs["AllowlistParameter"]
 
 
 def current(ssm, name):
-    """The parameter as it is, with its tier, or None."""
+    """Returns the existing parameter with its tier, or None."""
     try:
         found = ssm.get_parameter(Name=name)["Parameter"]
     except ssm.exceptions.ParameterNotFound:
@@ -70,7 +70,7 @@ def current(ssm, name):
 
 
 def tier_of(text, before):
-    """An advanced parameter stays one: SSM does not turn it back."""
+    """Returns the tier for the text. An advanced parameter stays advanced, since SSM cannot make it standard again."""
     size = len(text.encode())
     if before is not None and before["Tier"] == "Advanced":
         return "Advanced"
@@ -78,14 +78,14 @@ def tier_of(text, before):
         return "Standard"
     print(
         f"The list has {size} bytes, more than the {STANDARD_BYTES} of a standard parameter: this makes it an advanced "
-        "parameter, which AWS charges for by the month, and which cannot be made a standard one again."
+        "parameter, which AWS charges for by the month, and which SSM cannot make a standard one again."
     )
     return "Advanced"
 
 
 def show_difference(name, before, text):
     old = before["Value"] if before else ""
-    title = f"{name} version {before['Version']}" if before else f"{name} (not there yet)"
+    title = f"{name} version {before['Version']}" if before else f"{name} (does not exist yet)"
     lines = difflib.unified_diff(old.splitlines(), text.splitlines(), title, "the file", lineterm="")
     print("\n".join(lines))
 
@@ -96,11 +96,11 @@ def put(ssm, name, text, before):
     try:
         answer = ssm.put_parameter(Name=name, Value=text, Type="String", Tier=tier, Overwrite=before is not None)
     except ssm.exceptions.ParameterAlreadyExists:
-        raise Failure(f"{name} was made by somebody else in the meantime: look at it, then try again") from None
+        raise Failure(f"somebody else created {name} in the meantime: look at it, then try again") from None
     version = answer["Version"]
     print(f"{name} is version {version} now. The function reads it within a minute.")
     if version != expected:
-        print(f"Somebody else wrote a version after {expected - 1}, too, and this one replaced it: compare them.")
+        print(f"Somebody else wrote version {expected} in the meantime, and your version {version} replaced it: compare them.")
         return 1
     return 0
 

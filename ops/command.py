@@ -1,4 +1,4 @@
-"""A command as an operator meets it: what stops it is told in one sentence, never as a traceback."""
+"""Runs a command for an operator: a failure is one sentence, never a traceback."""
 
 import os
 import sys
@@ -32,20 +32,20 @@ BAD_LOGIN = {
 
 
 class Failure(Exception):
-    """One sentence: what is wrong, and what to do."""
+    """A failure, in one sentence: what is wrong, and what to do."""
 
 
 def explain(error):
-    """The sentence for what boto3 raises."""
+    """Returns the sentence for an error of boto3."""
     match error:
         case ProfileNotFound():
-            return f"{error}; AWS_PROFILE=... has to name one of the AWS CLI's"
+            return f"{error}; AWS_PROFILE=... must name a profile of the AWS CLI"
         case NoRegionError():
             return f"the region is not known: {REGION}"
         case ClientError():
             code, message = error.response["Error"].get("Code"), error.response["Error"].get("Message")
             if code in BAD_LOGIN:
-                return f"AWS does not take these credentials ({code}): {CREDENTIALS}"
+                return f"AWS does not accept these credentials ({code}): {CREDENTIALS}"
             return f"AWS refused {error.operation_name}: {message} ({code})"
         case _ if isinstance(error, NO_LOGIN):
             return f"no AWS credentials: {CREDENTIALS}"
@@ -55,7 +55,7 @@ def explain(error):
 
 
 def run(main):
-    """Runs `main`, whose value is the exit status, and ends the process."""
+    """Runs `main`, which returns the exit status, and ends the process."""
     try:
         status = main()
         sys.stdout.flush()
@@ -66,7 +66,7 @@ def run(main):
     except KeyboardInterrupt:
         sys.exit("interrupted")
     except BrokenPipeError:
-        # Whoever read this has seen enough, as `head` does.
+        # The reader of the pipe, such as `head`, wants no more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     sys.exit(status)

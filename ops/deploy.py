@@ -1,9 +1,8 @@
-"""Builds the function and deploys the stack with the AWS SAM CLI: with questions the first time, without afterwards.
+"""Builds the function and deploys the stack with the AWS SAM CLI, which asks questions the first time only.
 
     python -m ops.deploy --stack STACK --config FILE --allowlist FILE [--architecture arm64|x86_64]
 
-It runs in the virtual environment that has the SAM CLI. The answers are kept in the file --config, and the next time
-nothing is asked.
+It runs in the virtual environment that has the SAM CLI. The file --config keeps the answers for the next time.
 """
 
 import argparse
@@ -27,18 +26,18 @@ TARGETS = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux
 SAM = Path(sys.executable).parent / "sam"
 
 BEFORE_THE_QUESTIONS = """
-The SAM CLI asks for the stack's parameters now; Return takes what stands in brackets.
-  Allowlist       where the list is; `make allowlist` has put it there, or puts it there before the first event comes
-  PrincipalArns   the users and roles that IAM lets the function write to: as narrow as your list
-  Mode            dry-run is recommended first: it decides and tells, and writes nothing. Deploy with enforce later
-  CreateTrail     yes only if no trail of this region records Lambda data events; they are charged for
-  ReportSource, DeniedInvokeLogGroup   more ways in than CloudTrail, off while they are empty; docs/reporting.md tells of them
-The other ones are explained in README.md and template.yaml. Say yes to saving the arguments, under the name that it offers.
+The SAM CLI asks for the stack's parameters now. Return takes the value in brackets.
+  Allowlist       where the function reads the list. `make allowlist` puts it there: run it before the first event comes
+  PrincipalArns   the users and roles whose policies IAM lets the function write: as narrow as your list
+  Mode            dry-run is recommended first: the function decides and notifies, and writes nothing. Deploy enforce later
+  CreateTrail     yes only if no trail of this region records Lambda data events; CloudTrail charges for them
+  ReportSource, DeniedInvokeLogGroup   more ways in than CloudTrail, off while they are empty: see docs/reporting.md
+template.yaml describes the others. Say yes to saving the arguments, under the name that the SAM CLI offers.
 """
 
 
 def parameters_of(config):
-    """What was deployed the last time, as the SAM CLI has kept it, or None."""
+    """Returns the parameters of the last deployment, which the SAM CLI saved, or None."""
     try:
         kept = tomllib.loads(Path(config).read_text())
     except FileNotFoundError:
@@ -51,7 +50,7 @@ def parameters_of(config):
 
 
 def override(parameters, name):
-    """The value of one template parameter."""
+    """Returns the value of one template parameter, or None."""
     overrides = parameters.get("parameter_overrides", "")
     text = " ".join(overrides) if isinstance(overrides, list) else overrides
     for word in text.replace('"', "").split():
@@ -61,11 +60,11 @@ def override(parameters, name):
 
 
 def principals_of(allowlist):
-    """The principals that the list grants to, for the first deployment's PrincipalArns; what is only told needs no right."""
+    """Returns the principals that the list grants to, for PrincipalArns. A rule that only notifies needs no permission."""
     try:
         rules = json.loads(Path(allowlist).read_text())["rules"]
         granting = [rule for rule in rules if rule.get("action") != "notify"]
-        # A comma stands between the parameter's values; the wildcard for one character is as near as it gets.
+        # A comma separates the parameter's values, so a wildcard for one character takes its place.
         return sorted({principal.replace(",", "?") for rule in granting for principal in rule["principals"]})
     except FileNotFoundError:
         raise Failure(
@@ -77,27 +76,27 @@ def principals_of(allowlist):
 
 
 def architecture_of(asked, kept, config):
-    """The one that was deployed, or was asked for, or that of this machine."""
+    """Returns the requested architecture, or the deployed one, or this machine's."""
     if asked and asked not in TARGETS:
         raise Failure(f"ARCHITECTURE={asked} is not one of Lambda's: {' or '.join(TARGETS)}")
     deployed = override(kept, "Architecture") if kept else None
     if deployed and asked and asked != deployed:
-        raise Failure(f"{config} says Architecture={deployed}: change it there first, then ARCHITECTURE is not needed")
+        raise Failure(f"{config} says Architecture={deployed}: change it there, and leave ARCHITECTURE out")
     machine = ARCHITECTURES.get(platform.machine().lower())
     found = asked or deployed or machine
     if not found:
-        raise Failure(f"Lambda has no processor like this machine's ({platform.machine()}): say ARCHITECTURE=arm64")
+        raise Failure(f"Lambda has no processor like this machine's ({platform.machine()}): name one with ARCHITECTURE=arm64")
     return found
 
 
 def require_target(architecture):
-    """Rust's standard library for the function's processor has to be there."""
+    """Fails if Rust's standard library for the function's processor is missing."""
     target = TARGETS[architecture]
     command = ["rustc", "--print", "target-libdir", "--target", target]
     try:
         found = subprocess.run(command, capture_output=True, text=True)
     except FileNotFoundError:
-        raise Failure("there is no Rust here: install it from https://rustup.rs") from None
+        raise Failure("Rust is not installed: install it from https://rustup.rs") from None
     if found.returncode != 0 or not Path(found.stdout.strip()).is_dir():
         raise Failure(f"Rust cannot build for {architecture} yet: `rustup target add {target}`")
 
@@ -111,7 +110,7 @@ def sam(*arguments):
 
 @contextmanager
 def begun(config):
-    """The SAM CLI wants a file that it is named to be there; one that it did not fill is taken away again."""
+    """Creates the file, since the SAM CLI wants its configuration file to exist, and deletes it if the SAM CLI left it empty."""
     path, empty = Path(config), "version = 0.1\n"
     if not path.exists():
         path.write_text(empty)
@@ -146,7 +145,7 @@ def main():
             f"{arguments.stack} in {region}: name them with STACK=... and REGION=..., or another file with CONFIG=..."
         )
     require_target(architecture)
-    # Before minutes of building, not after.
+    # Credentials that are missing should fail here, before minutes of building.
     account = session.client("sts").get_caller_identity()["Account"]
     print(f"Stack {arguments.stack} in account {account}, {region}, for {architecture}.", flush=True)
     if kept is not None:
@@ -170,7 +169,7 @@ def main():
     else:
         status = sam("deploy", "--resolve-s3", "--no-fail-on-empty-changeset", *keeping)
     if status != 0:
-        # Only now it is known what was answered.
+        # Only now the answers are known.
         if kept is None and (answered := parameters_of(config)):
             concurrency.require(session, arguments.stack, override(answered, concurrency.PARAMETER), config)
         raise Failure("the deployment failed, see above")

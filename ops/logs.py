@@ -1,4 +1,4 @@
-"""Shows what became of each event: one line for an outcome, and one for an error.
+"""Shows one line for each outcome and each error in the function's log.
 
     python -m ops.logs --stack STACK [--since 1h] [--follow]
 """
@@ -12,12 +12,12 @@ from ops import stack as stacks
 from ops.command import Failure, run
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-# CloudWatch Logs leaves the rest out: what the runtime itself writes about each invocation.
+# CloudWatch Logs filters out the rest, such as the runtime's own lines about each invocation.
 PATTERN = '{ ($.message = "outcome") || ($.level = "ERROR") || ($.record.status = "timeout") || ($.record.status = "failure") }'
-# The runtime logs an error once more, in Rust's own notation.
-REPEATED = re.compile(r"(AllowlistUnreadable|Grant|NoticeNotSent|OwnAccountUnknown|OutOfTime)\(|Lines \{")
+# The runtime logs each error a second time, in Rust's own notation.
+REPEATED = re.compile(r"(AllowlistUnreadable|Iam|NoticeNotSent|OwnAccountUnknown|OutOfTime)\(|Lines \{|OwnLogNotNotified")
 POLL_SECONDS = 2
-# Lines of several environments come late, and out of order.
+# Lines of several execution environments come late, and out of order.
 OVERLAP_MILLIS = 60_000
 
 
@@ -29,27 +29,27 @@ def seconds(text):
 
 
 def short(arn):
-    """What is behind the fifth colon: user/name, function:name."""
+    """Returns the part of an ARN behind the fifth colon: user/name, or the function's name."""
     parts = (arn or "-").split(":", 5)
     return parts[-1].removeprefix("function:")
 
 
 def printable(text):
-    """Texts of others stay on their line."""
+    """Returns untrusted text without characters that could break its line."""
     return "".join(character if character.isprintable() else "�" for character in str(text))
 
 
 def parts_of(record):
-    """What is to be told of a log record, or None if it is nobody's business."""
+    """Returns the columns to show of a log record, or None if an operator does not need it."""
     if record.get("message") == "outcome":
         found = [record.get("outcome"), record.get("reason"), short(record.get("principal"))]
         return [*found, short(record.get("function")), record.get("rule")]
     details = record.get("record")
     if record.get("type") == "platform.report" and isinstance(details, dict):
-        # Ended by Lambda: the function itself had no say.
+        # Lambda ended the function, which could log nothing itself.
         return ["error", details.get("status"), f"request {details.get('requestId')}"]
     if record.get("level") == "ERROR":
-        # The function's own lines are flat; what comes through the runtime's logger has its fields inside.
+        # The function's own lines are flat; the runtime's logger nests its fields.
         fields = record["fields"] if isinstance(record.get("fields"), dict) else record
         if not fields.get("error") and REPEATED.match(str(fields.get("message"))):
             return None
@@ -58,7 +58,7 @@ def parts_of(record):
 
 
 def line_of(event):
-    """The line for a log event, or None if there is nothing to tell."""
+    """Returns the line for a log event, or None if there is nothing to show."""
     try:
         record = json.loads(event["message"])
     except ValueError:
@@ -78,7 +78,7 @@ def events(client, group, start):
 
 
 def show(client, group, start, seen):
-    """Prints what is new since `start`; gives the time of the last event."""
+    """Prints the new events since `start`, and returns the time of the last one."""
     last = start
     new = [event for event in events(client, group, start) if event["eventId"] not in seen]
     for event in sorted(new, key=lambda event: event["timestamp"]):

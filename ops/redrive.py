@@ -2,9 +2,9 @@
 
     python -m ops.redrive --stack STACK [--max 100] [--yes]
 
-A message is deleted only when the function has answered with an outcome, or with one for each line of a log, since what is
-deleted is gone. Everything else stays, is named, and does not stop the rest: an error reply, a body that holds no event, an
-event of another account, and an outcome of dry-run, which writes nothing.
+It deletes a message only if the function answered with an outcome, or with one for each line of a log. Every other message
+stays in its queue, and the command says why and goes on: an error reply, a body that holds no event, an event of another account,
+and an outcome of dry-run, which writes nothing.
 """
 
 import argparse
@@ -21,44 +21,44 @@ from ops.consent import ask
 from ops.logs import printable, short
 
 QUEUES = ["FailedInvocations", "UndeliveredEvents"]
-# The function's own timeout is 60 seconds (template.yaml), a throttled one is asked again, and nobody else shall work on
-# the same message meanwhile. If somebody does, or SQS delivers it twice, the function finds the grant in place.
+# The function's own timeout is 60 seconds (template.yaml), and a throttled call is repeated. Nobody else should get the same
+# message meanwhile. If somebody does, or SQS delivers it twice, the function finds the grant in place.
 READ_SECONDS = 75
 VISIBILITY_SECONDS = 300
-# Out of sight while this runs; given back at its end.
+# A message that stays is hidden while this runs, and is given back at the end.
 SET_ASIDE_SECONDS = 900
 THROTTLED_PAUSES = [2, 4, 8, 16]
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 PAYLOAD_BYTES = 6_291_456
-# Of a batch, which can have thousands of lines; the counts are of all.
+# A batch can have thousands of lines. The counts are of all of them.
 SHOWN_LINES = 20
 
 
 class Stays(Exception):
-    """Why a message was not deleted."""
+    """The reason why a message stays in its queue."""
 
 
 def is_batch(event):
-    """Whether it is lines of a log, so that the function answers with a list."""
+    """Whether the event is lines of a log, which the function answers with a list."""
     lines = event.get("awslogs") if isinstance(event, dict) else None
     return isinstance(lines, dict) and isinstance(lines.get("data"), str)
 
 
 def names_no_account(event):
-    """Whether it came in by hand, as a text, or as lines of a log: only an event of EventBridge names its account."""
+    """Whether the event is a text given by hand, or lines of a log. Only an event of EventBridge names its account."""
     if not isinstance(event, dict):
         return isinstance(event, str)
     return isinstance(event.get("errorMessage"), str) or is_batch(event)
 
 
 def event_of(queue, body, account, function):
-    """The event in a message, as bytes to invoke the function with, and whether it is a batch."""
+    """Returns the event in a message, as bytes to invoke the function with, and whether it is a batch."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         raise Stays("its body is not JSON") from None
     if queue == "FailedInvocations":
-        # What Lambda writes about an asynchronous invocation that failed:
+        # Lambda's record of a failed asynchronous invocation:
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
         event = content.get("requestPayload") if isinstance(content, dict) else None
         context = content.get("requestContext") if isinstance(content, dict) else None
@@ -72,7 +72,7 @@ def event_of(queue, body, account, function):
         except (ValueError, RecursionError):
             raise Stays("its event cannot be written as JSON again") from None
         if names_no_account(event):
-            # The function that it was written for is of this account.
+            # The record names this function, so the event is of this account.
             return within_the_limit(payload), is_batch(event)
     else:
         event, payload = content, body.encode()
@@ -90,7 +90,7 @@ def within_the_limit(payload):
 
 
 def invoke(client, function, payload):
-    """What the function answered, which is no error."""
+    """Invokes the function and returns its reply. An error reply makes the message stay."""
     for pause in [*THROTTLED_PAUSES, None]:
         try:
             answer = client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
@@ -104,13 +104,13 @@ def invoke(client, function, payload):
     except (ValueError, RecursionError):
         reply = None
     if answer.get("FunctionError"):
-        told = reply if isinstance(reply, dict) else {}
-        raise Stays(f"the function failed: {told.get('errorType')}: {told.get('errorMessage')}")
+        error = reply if isinstance(reply, dict) else {}
+        raise Stays(f"the function failed: {error.get('errorType')}: {error.get('errorMessage')}")
     return reply
 
 
 def outcomes_of(reply, is_batch):
-    """The outcomes in a reply that settles the message. Only that to a batch is a list, and may be an empty one."""
+    """Returns the outcomes in a reply that settles the message. Only the reply to a batch is a list, which may be empty."""
     outcomes = reply if is_batch and isinstance(reply, list) else [reply]
     if not all(isinstance(outcome, dict) and isinstance(outcome.get("outcome"), str) for outcome in outcomes):
         raise Stays("the function's reply is no outcome")
@@ -127,7 +127,7 @@ def line_of(outcome):
 
 
 def lines_of(outcomes):
-    """What became of a batch: how many ended how, and the lines of the log that were about a denied invoke, each once."""
+    """Yields the lines to print for a batch: the count of each outcome, then each distinct outcome of a denied invoke once."""
     kinds = Counter(outcome["outcome"] for outcome in outcomes)
     found = f": {', '.join(f'{count} {printable(kind)}' for kind, count in kinds.items())}" if kinds else ""
     yield f"{len(outcomes)} lines{found}"
@@ -142,17 +142,17 @@ class Redrive:
     def __init__(self, stack):
         self.stack = stack
         self.sqs = stack.client("sqs")
-        # One attempt: a second one by the SDK would be a second invocation.
+        # One attempt: a retry of the SDK would be a second invocation.
         self.function = stack.client("lambda", read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
         self.name = stack.output("FunctionName")
         self.urls = {queue: stack.output(f"{queue}Url") for queue in QUEUES}
         self.taken = 0
         self.done = 0
-        # The receipt of each message that stays, by its queue's address and its id.
+        # The receipt handle of each message that stays, by its queue's URL and its id.
         self.staying = {}
 
     def waiting(self):
-        """About how many messages each queue holds: SQS's count may be a minute old."""
+        """Returns about how many messages each queue holds. SQS's count may be a minute old."""
         counts = {}
         for queue, url in self.urls.items():
             names = ["ApproximateNumberOfMessages"]
@@ -161,7 +161,7 @@ class Redrive:
         return counts
 
     def next(self, url):
-        """One message, so that none is hidden from others that is not worked on."""
+        """Returns one message or None. Taking one at a time hides no message from others that nobody works on."""
         answer = self.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=1, VisibilityTimeout=VISIBILITY_SECONDS
         )
@@ -174,14 +174,14 @@ class Redrive:
             if message is None:
                 return
             if (url, message["MessageId"]) in self.staying:
-                # It took so long that it has come back: no second try in one run.
+                # The run took so long that the message came back: no second try in one run.
                 self.set_aside(url, message)
                 continue
             self.taken += 1
             self.one(queue, url, message)
 
     def one(self, queue, url, message):
-        """Handles one message; it is given back if this is interrupted."""
+        """Handles one message. If this is interrupted, `give_back` returns the message to its queue."""
         name = f"{queue} {message['MessageId']}"
         self.staying[url, message["MessageId"]] = message["ReceiptHandle"]
         try:
@@ -210,7 +210,7 @@ class Redrive:
         try:
             self.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
         except (ClientError, BotoCoreError):
-            # It is back already, or comes back by itself when its time is over.
+            # The message is back already, or SQS returns it when its time is over.
             pass
 
 
@@ -221,7 +221,7 @@ def main():
     parser.add_argument("--yes", action="store_true")
     arguments = parser.parse_args()
     if not arguments.max.isascii() or not arguments.max.isdigit() or int(arguments.max) == 0:
-        raise Failure(f"MAX={arguments.max} is no number of messages: 1 or more")
+        raise Failure(f"MAX={arguments.max} is no number of messages: name 1 or more")
     limit = int(arguments.max)
 
     redrive = Redrive(stacks.require(arguments.stack))

@@ -1,4 +1,4 @@
-"""The deployed stack: which account and region it is in, and its outputs."""
+"""The deployed stack: its account, region, outputs and parameters."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ class Stack:
 
 
 def session():
-    # boto3 itself reads AWS_DEFAULT_REGION only, and other tools AWS_REGION first.
+    # boto3 reads only AWS_DEFAULT_REGION; other tools read AWS_REGION first.
     found = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     if not found.region_name:
         raise Failure(f"the region is not known: {REGION}")
@@ -40,7 +40,7 @@ def session():
 
 
 def find(name):
-    """The stack, or None if there is none of that name."""
+    """Returns the stack of that name, or None."""
     here = session()
     try:
         [description] = here.client("cloudformation").describe_stacks(StackName=name)["Stacks"]

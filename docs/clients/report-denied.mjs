@@ -8,7 +8,7 @@ const DENIED = "is not authorized to perform: lambda:InvokeFunction";
 
 const events = new EventBridgeClient({ maxAttempts: 2 });
 
-/** Gives what `call` gives. Passes every error of it on, and reports it before if it is a denied invoke. */
+/** Returns what `call` returns. Reports its error if it is a denied invoke, and passes every error on. */
 export async function reported(call) {
   try {
     return await call();
@@ -24,14 +24,14 @@ export async function reported(call) {
 async function report(message) {
   try {
     const entry = { Source: SOURCE, DetailType: "Lambda Invoke Denied", Detail: JSON.stringify({ errorMessage: message }) };
-    // Whoever was denied waits for the report: not for long.
+    // The denied call waits for the report, so give up soon.
     const abortSignal = AbortSignal.timeout(4000);
     const answer = await events.send(new PutEventsCommand({ Entries: [entry] }), { abortSignal });
     if (answer.FailedEntryCount) {
       throw new Error(answer.Entries[0].ErrorMessage);
     }
   } catch (error) {
-    // The denial itself is the error that counts.
+    // A failed report must not hide the denial.
     console.warn(`a denied invoke could not be reported: ${error.message}`);
   }
 }

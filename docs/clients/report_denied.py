@@ -11,13 +11,13 @@ from botocore.config import Config
 SOURCE = "com.example.clips"
 DENIED = "is not authorized to perform: lambda:InvokeFunction"
 
-# Whoever was denied waits for the report: not for long.
+# The denied call waits for the report, so give up soon.
 events = boto3.client("events", config=Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2}))
 
 
 @contextmanager
 def reported():
-    """Passes every error on, and reports it before if it is a denied invoke."""
+    """Reports an error if it is a denied invoke, and passes every error on."""
     try:
         yield
     except Exception as error:
@@ -33,5 +33,5 @@ def report(message):
         if answer["FailedEntryCount"]:
             raise RuntimeError(answer["Entries"][0].get("ErrorMessage"))
     except Exception as error:
-        # The denial itself is the error that counts.
+        # A failed report must not hide the denial.
         logging.getLogger(__name__).warning("a denied invoke could not be reported: %s", error)

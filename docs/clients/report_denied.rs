@@ -10,11 +10,11 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 const SOURCE: &str = "com.example.clips";
 const DENIED: &str = "is not authorized to perform: lambda:InvokeFunction";
 
-/// Passes the result of a call on, and reports it before if it is a denied invoke.
+/// Reports the result of a call if it is a denied invoke, and passes every result on.
 pub async fn reported<T, E: ProvideErrorMetadata>(events: &Client, result: Result<T, E>) -> Result<T, E> {
     if let Err(error) = &result {
         if let Some(message) = error.message().filter(|message| message.contains(DENIED)) {
-            // Whoever was denied waits for the report: not for long. The denial itself is the error that counts.
+            // The denied call waits for the report, so give up soon. A failed report must not hide the denial.
             match tokio::time::timeout(Duration::from_secs(4), report(events, message)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(why)) => eprintln!("a denied invoke could not be reported: {why}"),

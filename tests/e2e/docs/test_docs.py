@@ -131,7 +131,7 @@ def test_every_switch_for_a_way_has_a_line(template):
     assert set(told) == {"ReportSource", "DeniedInvokeLogGroup"} <= set(template["Parameters"])
 
 
-def test_what_runs_out_when_is_told_of_all_principals(account):
+def test_the_page_lists_when_each_grant_of_all_principals_expires(account):
     def statement(end, name):
         arn = f"arn:aws:lambda:us-east-1:281502313273:function:{name}"
         condition = {"Condition": {"DateLessThan": {"aws:CurrentTime": end}}} if end else {}
@@ -144,7 +144,7 @@ def test_what_runs_out_when_is_told_of_all_principals(account):
     put("user/remotion_user", statement(None, "clip"), statement("2026-12-25T00:00:00Z", "render"), by_hand)
     put("role/render-worker", statement("2026-11-30T00:00:00Z", "clip"))
     account.put_policy("user/remotion_user_eu", {"Version": "2012-10-17", "Statement": statement("2026-12-01T00:00:00Z", "clip")})
-    [text] = re.findall(r"^```sh\n# what runs out when\n(.*?)^```", OPERATIONS, re.M | re.S)
+    [text] = re.findall(r"^```sh\n# when each grant expires\n(.*?)^```", OPERATIONS, re.M | re.S)
     names = {"AWS_ENDPOINT_URL": account.endpoint, "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     done = run(text, {**names, "LC_ALL": "C"})
     assert done.returncode == 0, done.stderr

@@ -177,8 +177,8 @@ def test_where_the_limit_is_not_told_that_is_one_line(deploy, sam, tmp_path, fro
 
 
 def test_the_first_deployment_says_whether_any_can_be_reserved(deploy, sam, tmp_path, front):
-    hint = "ReservedConcurrency cannot be had here: this account's limit is 10 concurrent executions in this region, "
-    assert "cannot be had" not in deploy(answer="").stdout
+    hint = "Lambda accepts no ReservedConcurrency here: this account's limit is 10 concurrent executions in this region, "
+    assert "accepts no" not in deploy(answer="").stdout
     front.settings = fronts.account_limit(10, 10)
     done = deploy(answer="")
     assert done.returncode == 0 and f"{hint}10 of them unreserved. Leave it at 0, or " in done.stdout
