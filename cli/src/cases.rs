@@ -16,7 +16,7 @@ use remediator_core::decision::{Decision, Grant, Judgement, OwnIdentity, Unident
 use remediator_core::incoming::caller::Caller;
 use remediator_core::incoming::denial::Denial;
 use remediator_core::incoming::{self, Event, Incoming, Rejection, lines};
-use remediator_core::outcome::{Outcome, Report, Verdict, name};
+use remediator_core::outcome::{Outcome, Report, Verdict, json_name};
 use remediator_core::policy::lease::Expiry;
 use remediator_core::reason::{Reason, Refusal};
 use serde_json::{Value, json};
@@ -194,8 +194,8 @@ impl Case {
     pub(crate) fn outcome_and_reason(&self) -> String {
         let outcome = self.outcome();
         match outcome.reason {
-            Some(reason) => format!("{} ({})", name(outcome.outcome), name(reason)),
-            None => name(outcome.outcome),
+            Some(reason) => format!("{} ({})", json_name(outcome.outcome), json_name(reason)),
+            None => json_name(outcome.outcome),
         }
     }
 

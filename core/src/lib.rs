@@ -18,3 +18,4 @@ mod property;
 pub mod reason;
 pub mod rfc3339;
 pub mod text;
+mod variants;

@@ -43,18 +43,70 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
-    /// A code that an alarm or a metric filter can match.
+    /// Returns the stable code, which an alarm or a metric filter can match.
     pub fn code(&self) -> &'static str {
+        self.error_code().as_str()
+    }
+
+    fn error_code(&self) -> ErrorCode {
         match self {
-            Self::AllowlistUnreadable(_) => "AllowlistUnreadable",
-            Self::Iam(IamError::AccessDenied { .. }) => "IamAccessDenied",
-            Self::Iam(IamError::CallFailed { .. }) => "IamCallFailed",
-            Self::Iam(IamError::TooSlow { .. }) => "IamTooSlow",
-            Self::Iam(IamError::NotConfirmed { .. }) => "GrantNotConfirmed",
-            Self::NoticeNotSent(_) | Self::OwnLogNotNotified => "NoticeNotSent",
-            Self::OwnAccountUnknown(_) => "OwnAccountUnknown",
-            Self::OutOfTime(_) => "OutOfTime",
-            Self::Lines { first, .. } => first.code(),
+            Self::AllowlistUnreadable(_) => ErrorCode::AllowlistUnreadable,
+            Self::Iam(IamError::AccessDenied { .. }) => ErrorCode::IamAccessDenied,
+            Self::Iam(IamError::CallFailed { .. }) => ErrorCode::IamCallFailed,
+            Self::Iam(IamError::TooSlow { .. }) => ErrorCode::IamTooSlow,
+            Self::Iam(IamError::NotConfirmed { .. }) => ErrorCode::GrantNotConfirmed,
+            Self::NoticeNotSent(_) | Self::OwnLogNotNotified => ErrorCode::NoticeNotSent,
+            Self::OwnAccountUnknown(_) => ErrorCode::OwnAccountUnknown,
+            Self::OutOfTime(_) => ErrorCode::OutOfTime,
+            Self::Lines { first, .. } => first.error_code(),
+        }
+    }
+}
+
+/// The stable code of an error: the reply's `errorType` and the log line's `code`. docs/operations.md says what to do at each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// IAM did not answer, or with an error that may pass.
+    IamCallFailed,
+    /// IAM refuses the function's call.
+    IamAccessDenied,
+    /// IAM took so long that nothing could be written safely.
+    IamTooSlow,
+    /// Somebody kept overwriting the policy.
+    GrantNotConfirmed,
+    /// SNS refused the notice.
+    NoticeNotSent,
+    /// There is no list to decide on.
+    AllowlistUnreadable,
+    /// Neither the invoked function's ARN nor the own role's tells the account.
+    OwnAccountUnknown,
+    /// The function's timeout came first.
+    OutOfTime,
+}
+
+remediator_core::list_variants!(ErrorCode {
+    IamCallFailed,
+    IamAccessDenied,
+    IamTooSlow,
+    GrantNotConfirmed,
+    NoticeNotSent,
+    AllowlistUnreadable,
+    OwnAccountUnknown,
+    OutOfTime,
+});
+
+impl ErrorCode {
+    /// Returns the code as the reply and the log have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IamCallFailed => "IamCallFailed",
+            Self::IamAccessDenied => "IamAccessDenied",
+            Self::IamTooSlow => "IamTooSlow",
+            Self::GrantNotConfirmed => "GrantNotConfirmed",
+            Self::NoticeNotSent => "NoticeNotSent",
+            Self::AllowlistUnreadable => "AllowlistUnreadable",
+            Self::OwnAccountUnknown => "OwnAccountUnknown",
+            Self::OutOfTime => "OutOfTime",
         }
     }
 }
@@ -62,5 +114,30 @@ impl HandlerError {
 impl From<HandlerError> for Diagnostic {
     fn from(error: HandlerError) -> Self {
         Self { error_type: error.code().to_owned(), error_message: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_code_is_documented() {
+        let page = include_str!("../../docs/operations.md");
+        let (_, errors) = page.split_once("\n## Errors\n").unwrap();
+        let (errors, _) = errors.split_once("\n## ").unwrap();
+        let (_, readme) = include_str!("../../README.md").split_once("`errorType` is one of ").unwrap();
+        let (readme, _) = readme.split_once(". ").unwrap();
+        for code in ErrorCode::ALL {
+            let code = code.as_str();
+            assert!(
+                errors.contains(&format!("\n| `{code}` | ")),
+                "docs/operations.md, Errors: no row for `{code}`"
+            );
+            assert!(readme.contains(&format!("`{code}`")), "README.md, errorType: no `{code}`");
+        }
+        let names: BTreeSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!((names.len(), readme.matches('`').count()), (ErrorCode::ALL.len(), 2 * names.len()));
     }
 }

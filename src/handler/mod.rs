@@ -10,7 +10,7 @@ mod invocation;
 #[cfg(test)]
 mod tests;
 
-pub use error::HandlerError;
+pub use error::{ErrorCode, HandlerError};
 pub use invocation::EventObserver;
 
 use crate::allowlist_source::{AllowlistSource, AllowlistUnreadable};

@@ -185,6 +185,11 @@ async fn text_for_a_chat_stays_text() {
         }
         shown.extend(chat["metadata"]["additionalContext"].as_object().unwrap().values());
         for text in shown.into_iter().map(|text| text.as_str().unwrap()) {
+            // The one address that is alive is our own, at the end of a step.
+            let text = match text.split_once(" in the console: https://console.aws.amazon.com/") {
+                Some((_, page)) if !page.contains([' ', '\n', '`', '*']) => page,
+                Some(_) | None => text,
+            };
             assert!(text.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~')), "{text}");
             for live in ["<", ">", "&", "[", "]", "://", "@here", "@channel", "@sre", "@U0"] {
                 assert!(!text.contains(live), "{change}: {live} in {text}");

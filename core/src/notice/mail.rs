@@ -1,57 +1,57 @@
 //! The body of a notice for a mail: what happened, to whom, why, what to do next, and how to take it back.
 //!
-//! Whoever reads it needs to open nothing to understand it. Prose is wrapped, since SNS sends plain text that many readers
-//! show as it is. Each fact has a line of its own, no text of others leaves its line, and neither an ARN nor a command is
-//! ever broken: a broken one cannot be pasted.
+//! Prose is wrapped, since SNS sends plain text that many readers show as it is. Each fact has a line of its own, which no
+//! untrusted text leaves, and no ARN, address or command is ever broken: a broken one cannot be pasted.
 
-use crate::incoming::source::Source;
-use crate::notice::content::{Told, Undo};
-use crate::outcome::name;
-use crate::policy::POLICY_NAME;
+use crate::notice::content::{FACTS, NoticeContent};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, fill};
 
 /// Where prose is wrapped: RFC 5322 asks for lines of less than 79 characters, and a reply puts `> ` before them.
 const WIDTH: usize = 72;
 
-/// A space at which nothing is wrapped. It is not ASCII, so that no text that is told has one of its own.
+/// A space at which nothing is wrapped. It is not ASCII, so that no text of a notice has one of its own.
 const GLUE: &str = "\u{a0}";
 
-/// Writes the body.
-pub fn text(told: &Told<'_>) -> String {
-    let mut text = format!("{}\n\n", wrapped("", &told.outcome.summary));
-    for (label, value) in lines(told) {
-        text.push_str(&format!("{label:<17} {}\n", value.as_deref().unwrap_or("not known")));
+/// The room for a label.
+const LABEL_WIDTH: usize = 17;
+
+const _: () = {
+    let mut facts = FACTS;
+    while let Some((fact, others)) = facts.split_first() {
+        assert!(fact.label.len() <= LABEL_WIDTH, "a label of `FACTS` is longer than a mail has room for");
+        facts = others;
     }
-    if told.left_out > 0 {
-        text.push_str(&format!(
-            "{:<17} {} more like this since the last notice\n",
-            "Left out", told.left_out
-        ));
+};
+
+/// Writes the body.
+pub(crate) fn body(notice: &NoticeContent<'_>) -> String {
+    let mut text = format!("{}\n\n", wrapped("", &notice.outcome.summary));
+    for (fact, value) in notice.facts() {
+        let value = value.as_deref().unwrap_or("not known");
+        text.push_str(&format!("{:<LABEL_WIDTH$} {value}\n", fact.label));
     }
     text.push_str("\nWhat to do next\n");
-    for step in told.next_steps() {
+    for step in notice.next_steps() {
         text.push_str(&item("-", &step));
     }
-    if let Some(undo) = &told.undo {
-        text.push_str(&take_it_back(undo));
+    if let Some(command) = &notice.undo {
+        text.push_str(&take_it_back(command));
     }
     text
 }
 
-fn take_it_back(undo: &Undo) -> String {
+fn take_it_back(command: &str) -> String {
     let first = item(
         "1.",
-        "Take it out of the allowlist, or the next denial grants it again: deploy a list that is a parameter of the stack, or \
-         wait a minute for one in SSM.",
+        "Take it out of the allowlist, or the next denial grants it again. Deploy a list that is a parameter of the stack; for one \
+         in SSM, wait a minute.",
     );
     let then = item("2.", "Run this. What other policies and statements allow stays allowed.");
     let without = wrapped(
         "",
-        "Without that tool, run these instead, in this order, in a shell with the AWS CLI and Python 3 (AWS CloudShell has \
-         both):",
+        "Without that tool, edit the policy in the IAM console, or see \"Undo without the tool\" in docs/operations.md.",
     );
-    let Undo { tool, shell } = undo;
-    format!("\nTake it back\n{first}{then}\n{tool}\n\n{without}\n\n{}\n", shell.join("\n\n"))
+    format!("\nTake it back\n{first}{then}\n{command}\n\n{without}\n")
 }
 
 /// One item of a list, with a hanging indent.
@@ -59,8 +59,8 @@ fn item(mark: &str, text: &str) -> String {
     format!("{}\n", wrapped(&format!("{mark} "), text))
 }
 
-/// Wraps prose behind a mark. A word that is longer than a line stays whole, and so does what stands in backticks: were text
-/// of others broken, it could begin a line, and look like a line of ours.
+/// Wraps prose behind a mark. A word that is longer than a line stays whole, and so does what stands in backticks: untrusted
+/// text that is broken could begin a line, and look like a line of ours.
 fn wrapped(mark: &str, text: &str) -> String {
     let indent = " ".repeat(mark.len());
     let options = Options::new(WIDTH)
@@ -75,49 +75,6 @@ fn wrapped(mark: &str, text: &str) -> String {
         .map(|(index, part)| if index % 2 == 0 { part.into() } else { part.replace(' ', GLUE) })
         .collect();
     fill(&glued.join("`"), options).replace(GLUE, " ")
-}
-
-fn lines(told: &Told<'_>) -> Vec<(&'static str, Option<String>)> {
-    let Told { outcome, facts, .. } = told;
-    let reason = match outcome.reason {
-        Some(reason) => format!("{} ({})", name(outcome.outcome), name(reason)),
-        None => name(outcome.outcome),
-    };
-    let mut lines = vec![
-        ("Outcome", Some(reason)),
-        ("Principal", outcome.principal.clone()),
-        ("Function", outcome.function.clone()),
-    ];
-    let (denied_by, policy) = told.denied_by().unzip();
-    lines.push(("Denied by", denied_by));
-    if let Some(policy) = policy.flatten() {
-        lines.push(("Denying policy", Some(policy)));
-    }
-    // Without a rule nobody has looked at the policy.
-    if let Some(rule) = &outcome.rule {
-        lines.push(("Rule", Some(rule.clone())));
-        lines.push(("Policy", Some(format!("{POLICY_NAME} (inline)"))));
-    }
-    if let Some(expiry) = told.verdict.expires() {
-        lines.push(("Expires", Some(expiry.to_string())));
-    }
-    lines.extend([
-        ("Account", outcome.account.clone()),
-        ("Region", outcome.region.clone()),
-        ("Time", outcome.event_time.clone()),
-        ("Came in by", outcome.source.map(name)),
-    ]);
-    // Only CloudTrail's record has these.
-    if outcome.source.is_none_or(|source| source == Source::Cloudtrail) {
-        lines.push(("Source address", facts.source_ip_address.clone()));
-        lines.push(("User agent", facts.user_agent.clone()));
-    }
-    lines.push((told.event_id_label(), outcome.event_id.clone()));
-    // AWS keeps them for a day, and only messages of 2026 and later have them.
-    if let Some(details) = &facts.authorization {
-        lines.push(("Details at AWS", details.console_url().or_else(|| Some(details.id.clone()))));
-    }
-    lines
 }
 
 #[cfg(test)]

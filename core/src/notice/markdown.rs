@@ -1,4 +1,4 @@
-//! Text of others inside the markdown of a chat, where it must stay text.
+//! Untrusted text inside the markdown of a chat, where it must stay text.
 //!
 //! Slack and Microsoft Teams each have a markdown of their own, and Amazon Q Developer resolves mentions and emojis before
 //! either sees the text. So this is no converter and relies on no escape of theirs: what any of them could take for a
@@ -31,15 +31,15 @@ impl Place {
     }
 }
 
-/// `text` as one code span of at most `max` characters: for a value.
-pub fn code(text: &str, max: usize) -> String {
+/// Returns `text` as one code span of at most `max` characters: for a value.
+pub(crate) fn code(text: &str, max: usize) -> String {
     let mut line = Line::new(max);
     line.span(text);
     line.finish()
 }
 
-/// A sentence on one line of at most `max` characters, in which what stands in backticks becomes code spans.
-pub fn prose(text: &str, max: usize) -> String {
+/// Returns a sentence on one line of at most `max` characters, in which what stands in backticks becomes code spans.
+pub(crate) fn prose(text: &str, max: usize) -> String {
     let mut line = Line::new(max);
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('`') {
@@ -60,14 +60,21 @@ pub fn prose(text: &str, max: usize) -> String {
     line.finish()
 }
 
-/// A value as it is, if no client can take any of it for its own and it has at most `max` characters.
-pub fn harmless(text: &str, max: usize) -> Option<&str> {
+/// Returns a value unchanged, if no client can take any of it for its own and it has at most `max` characters.
+pub(crate) fn harmless(text: &str, max: usize) -> Option<&str> {
     (text.len() <= max && inert(text, Place::Code) == text && !text.contains('`')).then_some(text)
 }
 
-/// A value that is not shown, with nothing alive in it all the same: on one line of at most `max` characters. What was
-/// left alone before is so here, and code spans stay.
-pub fn hidden(text: &str, max: usize) -> String {
+/// Returns the address of a page unchanged, if nothing in it but the start is alive and it has at most `max` characters.
+pub(crate) fn link(address: &str, max: usize) -> Option<&str> {
+    let rest = address.strip_prefix("https://")?;
+    let is_one_word = !rest.is_empty() && !rest.contains(' ');
+    (address.len() <= max && is_one_word && inert(rest, Place::Prose) == rest).then_some(address)
+}
+
+/// Returns a value that no client shows, with nothing alive in it either: on one line of at most `max` characters. Code
+/// spans stay.
+pub(crate) fn hidden(text: &str, max: usize) -> String {
     let mut line = Line::new(max);
     let has_pairs = text.matches('`').count().is_multiple_of(2);
     let mut place = Place::Prose;
@@ -139,7 +146,7 @@ fn inert(text: &str, place: Place) -> String {
     pieces(text, place).collect()
 }
 
-/// The text character by character, each as it is shown.
+/// Returns the text character by character, each as it is shown.
 fn pieces(text: &str, place: Place) -> impl Iterator<Item = Cow<'_, str>> {
     let mut before = None;
     text.char_indices().map(move |(at, character)| {
@@ -248,6 +255,26 @@ mod tests {
         assert_eq!(code("", 200), "(empty)");
         assert_eq!(hidden("it is `x`, not `<y>`", 200), "it is `x`, not `\\u{3c}y\\u{3e}`");
         assert_eq!(hidden("it is `abcdefghij`", 16), "it is `abcde...`");
+    }
+
+    #[test]
+    fn a_link_is_whole_and_holds_nothing_else() {
+        let page =
+            "https://console.aws.amazon.com/iam/home#/users/details/a%2Ab_c/editPolicy/X?step=addPermissions";
+        assert_eq!(link(page, page.len()), Some(page));
+        assert_eq!(link(page, page.len() - 1), None);
+        for address in [
+            "https://x.example/_a_",
+            "https://x.example/<a>",
+            "https://x.example/a b",
+            "https://x.example/a`b",
+            "https://x.example/https://y.example",
+            "https://x.example/@here",
+            "http://x.example/a",
+            "https://",
+        ] {
+            assert_eq!(link(address, 200), None, "{address}");
+        }
     }
 
     #[test]

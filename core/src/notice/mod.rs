@@ -1,19 +1,25 @@
-//! What people and programs are told of an outcome.
+//! The notice of an outcome: one message with a body for each kind of subscriber, so complete that nothing else need be opened.
 //!
-//! A [`Notice`] is complete: whoever reads it needs to open nothing to understand it, and to copy commands to undo it. It
-//! is one message with a body for each kind of subscriber. Nothing in it is text of others in raw form: it comes from
-//! [`Facts`](crate::incoming::facts::Facts), whose texts are on one line each, through JSON's own escapes, or through [`markdown`](crate::notice::markdown).
+//! In come an [`Outcome`] and its [`Report`], out goes a [`Notice`] for SNS: a mail, a card for chats and the JSON for programs, all
+//! from one `NoticeContent`. Untrusted text comes from [`Facts`](crate::incoming::facts::Facts), on one line each, and passes
+//! through JSON's escapes or `markdown`.
 
-pub mod chat;
-pub mod content;
-pub mod mail;
-pub mod markdown;
-pub mod next_step;
-pub mod undo;
+mod chat;
+mod console;
+mod content;
+mod mail;
+mod markdown;
+mod next_step;
+mod undo;
+
+#[cfg(test)]
+mod snapshots;
+#[cfg(test)]
+mod tests;
 
 use crate::notice::chat::ChatNotice;
-use crate::notice::content::Told;
-use crate::outcome::{Outcome, Report, name, what, who};
+use crate::notice::content::NoticeContent;
+use crate::outcome::{Outcome, Report, json_name, shown_caller, shown_function};
 use crate::text::one_line;
 use serde::Serialize;
 
@@ -40,12 +46,12 @@ pub struct Notice {
 struct Machine<'a> {
     #[serde(flatten)]
     outcome: &'a Outcome,
-    /// The commands that take the grant back, to be run in this order in one directory: for a shell with the AWS CLI and
-    /// Python 3. None where there is no grant of ours.
+    /// The command of the `remediator` tool that takes the grant back, for a shell; none where there is no grant of ours.
+    #[cfg_attr(test, schemars(length(max = 1)))]
     undo: &'a [String],
-    /// When the grant runs out, RFC 3339; null where there is none, or it does not run out.
+    /// When the grant expires, RFC 3339; null where there is none, or it does not expire.
     expires: Option<String>,
-    /// How many notices like this one were not sent since the last one.
+    /// How many notices like this one were left out since the last one.
     left_out: u64,
 }
 
@@ -73,40 +79,29 @@ impl<'a> Bodies<'a> {
 }
 
 impl Notice {
-    /// Writes the notice of an outcome. `left_out` says how many notices like it were not sent since the last one.
+    /// Writes the notice of an outcome. `left_out` counts the notices like it that were left out since the last one.
     pub fn new(outcome: &Outcome, report: &Report, left_out: u64) -> Self {
-        let told = Told::new(outcome, report, left_out);
-        let undo = told.undo.as_ref().map(|undo| undo.shell.as_slice()).unwrap_or_default();
+        let content = NoticeContent::new(outcome, report, left_out);
         let expires = report.verdict.expires().map(|expiry| expiry.to_string());
         let attributes = [
-            ("outcome", Some(name(outcome.outcome))),
-            ("reason", outcome.reason.map(name)),
+            ("outcome", Some(json_name(outcome.outcome))),
+            ("reason", outcome.reason.map(json_name)),
             ("account", outcome.account.clone()),
             ("region", outcome.region.clone()),
-            ("source", outcome.source.map(name)),
+            ("source", outcome.source.map(json_name)),
         ];
-        let text = mail::text(&told);
-        let json = serde_json::to_string(&Machine { outcome, undo, expires, left_out }).unwrap_or_default();
-        let chat = serde_json::to_string(&ChatNotice::new(&told)).unwrap_or_default();
+        let machine = Machine { outcome, undo: content.undo.as_slice(), expires, left_out };
+        let text = mail::body(&content);
+        let json = serde_json::to_string(&machine).unwrap_or_default();
+        let chat = serde_json::to_string(&ChatNotice::new(&content)).unwrap_or_default();
         let message = serde_json::to_string(&Bodies::new(&text, &json, &chat)).unwrap_or_default();
         let attributes = attributes.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        Self { subject: subject(&told), message, attributes }
+        Self { subject: subject(&content), message, attributes }
     }
 }
 
-fn subject(told: &Told<'_>) -> String {
-    let (who, what) = (who(told.facts), what(told.facts));
-    one_line(&format!("{}: {who} invoking {what}", told.headline()), MAX_SUBJECT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outcome::tests::assert_schema_is_kept;
-
-    #[test]
-    fn the_schemas_are_those_of_the_types() {
-        assert_schema_is_kept::<Machine<'_>>("notice.schema.json");
-        assert_schema_is_kept::<ChatNotice>("notice-chat.schema.json");
-    }
+fn subject(notice: &NoticeContent<'_>) -> String {
+    let caller = shown_caller(notice.facts, str::to_owned);
+    let function = shown_function(notice.facts, str::to_owned);
+    one_line(&format!("{}: {caller} invoking {function}", notice.status()), MAX_SUBJECT)
 }

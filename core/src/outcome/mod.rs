@@ -1,7 +1,7 @@
-//! What became of one event: the function's reply, the `outcome` log line and the machine-readable notice.
+//! The outcome of one event: the function's reply, the `outcome` log line and the machine-readable notice.
 //!
-//! An [`Outcome`] states facts; a field that is not known is null, never guessed. It is no error: an error means that
-//! Lambda shall try again or that an alarm shall go off, an outcome is final.
+//! In comes a [`Report`], out goes an [`Outcome`]. It states facts; a field that is not known is null, never guessed. It is
+//! final and no error: an error means that Lambda should try again or that an alarm should go off.
 
 mod verdict;
 
@@ -16,7 +16,7 @@ use crate::reason::{Reason, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What was done.
+/// What the function did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -33,26 +33,26 @@ pub enum OutcomeKind {
     Ignored,
 }
 
-/// Whether somebody was told.
+/// Whether the function published a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum NoticeState {
     /// SNS took the notice.
     Published,
-    /// It repeats what was told inside the quiet interval.
+    /// It repeats one inside the quiet interval.
     Suppressed,
-    /// There is nothing to tell.
+    /// There is nothing to notify of.
     None,
 }
 
-/// What became of one event. Every field is always there, and null where it is not known. Names and values are an
+/// The outcome of one event. Every field is always there, and null where it is not known. Names and values are an
 /// interface: subscription filters and scripts depend on them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Outcome {
-    /// What was done.
+    /// What the function did.
     pub outcome: OutcomeKind,
     /// Why it was refused or ignored.
     pub reason: Option<Reason>,
@@ -73,7 +73,7 @@ pub struct Outcome {
     pub account: Option<String>,
     /// The region of the call; of a text, the function's.
     pub region: Option<String>,
-    /// The way on which it came in; null where the event has the form of none.
+    /// The source of the event; null where the event has the form of none.
     pub source: Option<Source>,
     /// CloudTrail's `eventID`; of a report, EventBridge's `id`; of a line in a log, CloudWatch's.
     pub event_id: Option<String>,
@@ -85,12 +85,12 @@ pub struct Outcome {
     pub authorization_id: Option<String>,
     /// One sentence for a person.
     pub summary: String,
-    /// Whether somebody was told.
+    /// Whether the function published a notice.
     pub notice: NoticeState,
 }
 
 impl Outcome {
-    /// Puts together what is known of the event and how its way ended.
+    /// States what a report says.
     pub fn new(report: &Report) -> Self {
         let Report { facts, verdict, rule } = report;
         let outcome = verdict.kind();
@@ -109,7 +109,7 @@ impl Outcome {
             event_id: facts.event_id.clone(),
             event_time: facts.event_time.clone(),
             authorization_id: facts.authorization.as_ref().map(|details| details.id.clone()),
-            summary: summary(facts, verdict),
+            summary: summary(facts, verdict, str::to_owned),
             notice: match outcome {
                 OutcomeKind::Ignored => NoticeState::None,
                 OutcomeKind::Granted
@@ -121,63 +121,62 @@ impl Outcome {
     }
 }
 
-/// One sentence for a person, in plain text.
-fn summary(facts: &Facts, verdict: &Verdict) -> String {
-    sentence(facts, verdict, str::to_owned)
-}
-
-/// The sentence, with the names of the caller and the function as `show` gives them.
-pub(crate) fn sentence(facts: &Facts, verdict: &Verdict, show: impl Fn(&str) -> String) -> String {
+/// Returns one sentence for a person, with the names of the caller and the function as `show` gives them.
+pub(crate) fn summary(facts: &Facts, verdict: &Verdict, show: impl Fn(&str) -> String) -> String {
     let is_nameless = facts.principal.is_none() && facts.function.is_none();
-    let who = if facts.principal.is_some() { show(&who(facts)) } else { who(facts) };
-    let what = if facts.function.is_some() { show(what(facts)) } else { what(facts).to_owned() };
+    let caller = shown_caller(facts, &show);
+    let function = shown_function(facts, &show);
     let until = verdict.expires().map_or_else(String::new, |expiry| format!(", until {expiry}"));
     match verdict {
         Verdict::Refused(Refusal { why, .. }) if is_nameless => format!("The event is refused: {why}."),
         Verdict::Granted { taken_away: 0, .. } => {
-            format!("{who} may invoke {what} now: it was added to {POLICY_NAME}{until}.")
+            format!("{caller} may invoke {function} now: it was added to {POLICY_NAME}{until}.")
         }
         Verdict::Granted { taken_away, .. } => {
             let times = if *taken_away == 1 { "once".to_owned() } else { format!("{taken_away} times") };
             format!(
-                "{who} may invoke {what} again: it was added to {POLICY_NAME}{until}; the policy had covered it before, and \
+                "{caller} may invoke {function} again: it was added to {POLICY_NAME}{until}; the policy had covered it before, and \
                  somebody else than this function took that away, {times} as far as this execution environment saw."
             )
         }
         Verdict::AlreadyGranted { .. } => {
-            format!("{POLICY_NAME} of {who} covers {what} already{until}: nothing was written.")
+            format!("{POLICY_NAME} of {caller} covers {function} already{until}: nothing was written.")
         }
         Verdict::WouldGrant { .. } => {
-            format!("Dry-run: {what} would be added to {POLICY_NAME} of {who}{until}; nothing was written.")
+            format!(
+                "Dry-run: {function} would be added to {POLICY_NAME} of {caller}{until}; nothing was written."
+            )
         }
         Verdict::Refused(Refusal { why, .. }) => {
-            format!("{who} was denied {what}, and is not granted it: {why}.")
+            format!("{caller} was denied {function}, and is not granted it: {why}.")
         }
         Verdict::StillDenied { .. } => {
-            format!("{who} is denied {what} although {POLICY_NAME} covers it{until}: another layer denies.")
+            format!(
+                "{caller} is denied {function} although {POLICY_NAME} covers it{until}: another layer denies."
+            )
         }
         Verdict::Ignored(Refusal { why, .. }) => format!("Nothing to do: {why}."),
     }
 }
 
-/// `user/remotion_user`, or what there is instead.
-pub(crate) fn who(facts: &Facts) -> String {
+/// Returns the caller, such as `user/remotion_user`: by `show` where the event names one.
+pub(crate) fn shown_caller(facts: &Facts, show: impl Fn(&str) -> String) -> String {
     let Some(text) = facts.principal.as_deref() else {
         return "An unnamed caller".to_owned();
     };
     match Principal::parse(text) {
-        Some(principal) => format!("{}/{}", principal.kind().as_str(), principal.name()),
-        None => text.to_owned(),
+        Some(principal) => show(&format!("{}/{}", principal.kind().as_str(), principal.name())),
+        None => show(text),
     }
 }
 
-/// The function's name, or what there is instead.
-pub(crate) fn what(facts: &Facts) -> &str {
-    facts.function.as_ref().map_or("an unnamed function", |function| function.name())
+/// Returns the function's name: by `show` where the event names one.
+pub(crate) fn shown_function(facts: &Facts, show: impl Fn(&str) -> String) -> String {
+    facts.function.as_ref().map_or("an unnamed function".to_owned(), |function| show(function.name()))
 }
 
-/// The text by which JSON knows a value, such as `already_granted`.
-pub fn name(value: impl Serialize) -> String {
+/// Returns the name by which JSON knows a value of an enum, such as `already_granted`.
+pub fn json_name(value: impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(name)) => name,
         Ok(_) | Err(_) => String::new(),
@@ -190,7 +189,7 @@ pub(crate) mod tests {
     use schemars::JsonSchema;
     use schemars::generate::SchemaSettings;
 
-    /// Compares the schema of `T`, as it is written, with the one that is kept, or keeps it.
+    /// Compares the schema of `T` with the committed one, or writes that.
     pub(crate) fn assert_schema_is_kept<T: JsonSchema>(file: &str) {
         let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
         let schema = serde_json::to_value(generator.into_root_schema_for::<T>()).unwrap();
@@ -199,7 +198,7 @@ pub(crate) mod tests {
             std::fs::write(&path, format!("{schema:#}\n")).unwrap();
         }
         let kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(kept, schema, "write it anew: UPDATE_SCHEMAS=1 cargo test the_schema");
+        assert!(kept == schema, "{file} is not that of the types: `make expected` writes it");
     }
 
     #[test]

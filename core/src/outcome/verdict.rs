@@ -1,4 +1,4 @@
-//! How the way of one event ended, with all that is told of it.
+//! The verdict on one event, with everything that is reported of it.
 
 use crate::incoming::Rejection;
 use crate::incoming::facts::Facts;
@@ -7,37 +7,37 @@ use crate::policy::lease::Expiry;
 use crate::policy::quota::Usage;
 use crate::reason::Refusal;
 
-/// One event: what is known of it, and how its way ended.
+/// One event: its facts, and the verdict on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// What is known of it.
+    /// The facts of the event.
     pub facts: Facts,
-    /// How its way ended.
+    /// The verdict.
     pub verdict: Verdict,
     /// The id of the rule that matched, where one did.
     pub rule: Option<String>,
 }
 
 impl Report {
-    /// The report of an event on which no rule had a say.
+    /// Returns the report of an event on which no rule had a say.
     pub fn new(facts: Facts, verdict: Verdict) -> Self {
         Self { facts, verdict, rule: None }
     }
 
-    /// The report of a denial that is refused before any rule had a say.
+    /// Returns the report of a denial that is refused before any rule had a say.
     pub fn refused(rejection: Rejection) -> Self {
         Self::new(*rejection.facts, Verdict::Refused(rejection.refusal))
     }
 }
 
-/// How the way of one event ended.
+/// The verdict on one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The policy was written, and seen to stay.
     Granted {
         /// The resources that were added.
         added: Vec<String>,
-        /// How full the principal's inline policies are now, where that could be found out.
+        /// How full the principal's inline policies are now, where IAM said it in time.
         usage: Option<Usage>,
         /// When the grant expires, if it does.
         expires: Option<Expiry>,
@@ -70,7 +70,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The outcome that it is reported as.
+    /// Returns the outcome that it is reported as.
     pub fn kind(&self) -> OutcomeKind {
         match self {
             Self::Granted { .. } => OutcomeKind::Granted,
@@ -81,7 +81,7 @@ impl Verdict {
         }
     }
 
-    /// Why nothing is granted, if nothing is.
+    /// Returns why nothing is granted, if nothing is.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) | Self::Ignored(refusal) => Some(refusal),
@@ -92,7 +92,7 @@ impl Verdict {
         }
     }
 
-    /// When the grant expires, if there is one and it does.
+    /// Returns when the grant expires, if there is one and it does.
     pub fn expires(&self) -> Option<Expiry> {
         match self {
             Self::Granted { expires, .. }

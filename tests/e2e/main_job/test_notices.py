@@ -11,6 +11,7 @@ from local.aws import ROOT
 from local.proxy import Answer, Fault
 from support.events import event
 from support.log_batch import each
+from support.tool import credentials, run
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 NAMES = ["outcome", "notice", "notice-chat"]
@@ -118,6 +119,16 @@ def test_the_commands_of_a_mail_are_whole(function, account, calls):
     assert undo in [shlex.split(line) for line in lines if line.startswith("remediator ")]
     steps = json.loads(body["https"])["content"]["nextSteps"]
     assert undo in [shlex.split(step.split("`")[1]) for step in steps if "`remediator " in step]
+
+
+def test_the_command_of_a_notice_takes_the_grant_back(function, account, calls):
+    function.invoke(event("role-with-path"))
+    assert account.policy("role/render-stitcher")
+    [command] = json.loads(published(calls)[0]["sqs"])["undo"]
+    tool, *arguments = shlex.split(command)
+    ended = run(*arguments, "--yes", env=credentials(account.endpoint))
+    assert (tool, ended.returncode) == ("remediator", 0), ended.stderr
+    assert account.policy("role/render-stitcher") is None
 
 
 def test_kinds_that_no_event_alone_ends_in(start, account, calls):

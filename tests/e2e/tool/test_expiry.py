@@ -10,13 +10,10 @@ from support.events import event
 from support.leases import FAR, OLD, allowlist, ends, until
 from support.policies import DENY, FUNCTION, OTHER, PAIR, document, for_good
 from support.tool import credentials, rules, run
+from support.undo_commands import undo_steps
 
 USER = "user/remotion_user"
 PRINCIPAL = f"arn:aws:iam::281502313273:{USER}"
-
-
-def notice(account):
-    return json.loads(account.notices()[-1]["Message"])
 
 
 def changed(**changes):
@@ -58,7 +55,7 @@ NO_POLICY = {"something new", "a number", "a line more"}
 
 def test_the_commands_and_the_tool_agree_on_what_is_ours(leased, account, tmp_path):
     leased.invoke(event("user"))
-    take_out = notice(account)["undo"][1]
+    take_out = undo_steps(account)[1]
     old = json.loads(json.dumps(LIKE_A_LEASE).replace(FAR, OLD).replace("2999-", "2020-").replace("32472144000", "1577836800"))
     foreign = [statement for like in (LIKE_A_LEASE, old) for statement in like.values()]
     mine = [until(FAR, FUNCTION), {"Sid": "Mine", **until(FAR, OTHER, FUNCTION)}, until(OLD, OTHER), for_good(OTHER, FUNCTION)]

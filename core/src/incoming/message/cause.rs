@@ -27,6 +27,36 @@ pub enum DeniedBy {
     Unstated,
 }
 
+crate::list_variants!(DeniedBy {
+    IdentityBasedPolicy,
+    ResourceBasedPolicy,
+    PermissionsBoundary,
+    SessionPolicy,
+    ServiceControlPolicy,
+    ResourceControlPolicy,
+    VpcEndpointPolicy,
+    RoleTrustPolicy,
+    Unstated,
+});
+
+impl DeniedBy {
+    /// Returns the words by which a message names it, in lower case.
+    pub(crate) fn wordings(self) -> &'static [&'static str] {
+        match self {
+            Self::IdentityBasedPolicy => &["identity-based policy"],
+            Self::ResourceBasedPolicy => &["resource-based policy"],
+            Self::PermissionsBoundary => &["permissions boundary", "permission boundary"],
+            // AWS's own page prints the second.
+            Self::SessionPolicy => &["session policy", "sessions policy"],
+            Self::ServiceControlPolicy => &["service control policy"],
+            Self::ResourceControlPolicy => &["resource control policy"],
+            Self::VpcEndpointPolicy => &["vpc endpoint policy"],
+            Self::RoleTrustPolicy => &["role trust policy"],
+            Self::Unstated => &[],
+        }
+    }
+}
+
 /// The kind of denial: something denied, or nothing allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +69,8 @@ pub enum DenialKind {
     /// The message does not say.
     Unstated,
 }
+
+crate::list_variants!(DenialKind { Implicit, Explicit, Unstated });
 
 /// The cause of a denial, as the message states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,21 +118,6 @@ impl Cause {
         }
     }
 }
-
-/// The words by which the message names each kind of policy, in lower case.
-const KINDS: [(&str, DeniedBy); 10] = [
-    ("identity-based policy", DeniedBy::IdentityBasedPolicy),
-    ("resource-based policy", DeniedBy::ResourceBasedPolicy),
-    ("permissions boundary", DeniedBy::PermissionsBoundary),
-    ("permission boundary", DeniedBy::PermissionsBoundary),
-    ("session policy", DeniedBy::SessionPolicy),
-    // As AWS's own page prints it.
-    ("sessions policy", DeniedBy::SessionPolicy),
-    ("service control policy", DeniedBy::ServiceControlPolicy),
-    ("resource control policy", DeniedBy::ResourceControlPolicy),
-    ("vpc endpoint policy", DeniedBy::VpcEndpointPolicy),
-    ("role trust policy", DeniedBy::RoleTrustPolicy),
-];
 
 /// The clause that states the cause.
 pub(super) struct Clause {
@@ -180,9 +197,8 @@ fn without_article(text: &str) -> &str {
 
 /// Returns the kind of policy with which `text` begins, in lower case, and what follows it.
 fn policy_kind(text: &str) -> Option<(DeniedBy, &str)> {
-    KINDS
-        .iter()
-        .find_map(|(name, by)| text.strip_prefix(name).filter(|rest| ends_word(rest)).map(|rest| (*by, rest)))
+    let rest_after = |name: &&str| text.strip_prefix(*name).filter(|rest| ends_word(rest));
+    DeniedBy::ALL.iter().find_map(|by| Some((*by, by.wordings().iter().find_map(rest_after)?)))
 }
 
 /// Whether a word ends before `rest`.

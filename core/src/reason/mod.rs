@@ -1,9 +1,20 @@
-//! Our own verdict on a denial that is not cured: a [`Reason`] with one stable name, and a sentence for a person.
+//! Why a denial is not cured: each [`Reason`] has one row in one table, and so has each layer that denies.
 //!
-//! A refusal is final and no error: trying again would end the same.
+//! In comes a reason or a layer. Out go its name, the words of README.md and docs/operations.md on it, and what the reader of
+//! a notice can do next. A refusal is final and no error: another try would end the same.
+
+pub(crate) mod layers;
+pub(crate) mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use table::{DecidedBy, Row};
 
 use serde::Serialize;
 
+// A new reason takes a variant here, its place in the list below, and a row in `table`; the tests of this room then name what
+// else is missing.
 /// Why an event was refused or ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -13,7 +24,7 @@ pub enum Reason {
     NotAllowlisted,
     /// Refused: the rule that matches says `notify`.
     NotifyOnly,
-    /// Refused: something else than a missing identity-based policy denied, or it cannot be told what did.
+    /// Refused: something other than a missing identity-based policy denied, or the message does not say what did.
     NotIdentityBased,
     /// Refused: neither an IAM user nor an IAM role, or one that the event does not name in full.
     UnsupportedPrincipal,
@@ -27,7 +38,7 @@ pub enum Reason {
     ContradictoryEvent,
     /// Refused: the event does not name one exact function, or is a text that is not whole.
     UntrustedResource,
-    /// Refused: the policy that is there cannot be understood, or IAM does not accept it.
+    /// Refused: the existing policy cannot be understood, or IAM does not accept it.
     UnreadablePolicy,
     /// Refused: the quota for the principal's inline policies is used up.
     PolicyFull,
@@ -41,19 +52,38 @@ pub enum Reason {
     OtherAction,
 }
 
+// In the order of README.md: first what the event says, then what the list says, then what IAM says.
+crate::list_variants!(Reason {
+    ContradictoryEvent,
+    UntrustedResource,
+    OtherAccount,
+    UnsupportedPrincipal,
+    ProtectedRole,
+    OwnRole,
+    NotIdentityBased,
+    NotAllowlisted,
+    NotifyOnly,
+    FunctionUrl,
+    UnreadablePolicy,
+    PolicyFull,
+    NoSuchPrincipal,
+    NotADeniedInvoke,
+    OtherAction,
+});
+
 /// The reason and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The stable name.
     pub reason: Reason,
-    /// What was seen, as a clause for a person: lower case, no full stop, texts of others in backticks.
+    /// The evidence, as a clause for a person: lower case, no full stop, untrusted text in backticks.
     pub why: String,
-    /// Of a text that names nobody in full: the words by which it is told from another one, never shown.
+    /// Of a text that names nobody in full: the words that tell it from another one, never shown.
     pub words: Option<String>,
 }
 
 impl Refusal {
-    /// Puts both together.
+    /// Joins a reason and its evidence.
     pub fn new(reason: Reason, why: impl Into<String>) -> Self {
         Self { reason, why: why.into(), words: None }
     }
