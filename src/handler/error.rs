@@ -27,7 +27,7 @@ pub enum HandlerError {
          OWN_ROLE_ARN is not set; set it to the ARN of the function's execution role, arn:PARTITION:iam::ACCOUNT:role/PATH/NAME"
     )]
     OwnAccountUnknown(String),
-    /// The function's timeout came first.
+    /// The function timed out.
     #[error("the function timed out while {0}")]
     OutOfTime(String),
     /// Some of a log's lines failed; the others were handled.
@@ -80,7 +80,7 @@ pub enum ErrorCode {
     AllowlistUnreadable,
     /// Neither the invoked function's ARN nor the own role's tells the account.
     OwnAccountUnknown,
-    /// The function's timeout came first.
+    /// The function timed out.
     OutOfTime,
 }
 
@@ -127,8 +127,10 @@ mod tests {
         let page = include_str!("../../docs/operations.md");
         let (_, errors) = page.split_once("\n## Errors\n").unwrap();
         let (errors, _) = errors.split_once("\n## ").unwrap();
-        let (_, readme) = include_str!("../../README.md").split_once("`errorType` is one of ").unwrap();
-        let (readme, _) = readme.split_once(". ").unwrap();
+        let (_, readme) = include_str!("../../README.md")
+            .split_once("[`errorType`](docs/operations.md#errors) is one of ")
+            .unwrap();
+        let (readme, _) = readme.split_once('.').unwrap();
         for code in ErrorCode::ALL {
             let code = code.as_str();
             assert!(
