@@ -181,7 +181,7 @@ FORCE:
 # the other two.
 WRITING = UPDATE_SCHEMAS=1 UPDATE_EXPECTED=1 PROPTEST_CASES=1
 
-expected: ## Write what becomes of events/ and the schemas anew; look at the difference before you commit it
+expected: ## Write anew what becomes of events/, the schemas, and the tables and notices that are kept; look at the difference before you commit it
 	@$(WRITING) cargo test --locked --quiet --no-fail-fast --package remediator-core > /dev/null 2>&1 || true
 	@$(WRITING) cargo test --locked --quiet --no-fail-fast > /dev/null 2>&1 || true
 	cargo test --locked --quiet --package remediator-core

@@ -29,11 +29,11 @@ class Crate:
     targets: list = field(default_factory=list)
 
     def folders(self):
-        """Where its files are; the root package shares its folder with all others."""
+        """Returns the folders of its files. The root package shares its own with all others."""
         return OF_FUNCTION if self.name == FUNCTION else (f"{self.folder}/",)
 
     def sources(self):
-        """The text of its Rust files."""
+        """Returns the text of its Rust files."""
         return "".join(path.read_text() for folder in self.folders() for path in sorted((ROOT / folder).rglob("*.rs")))
 
     def owns(self, path):
@@ -41,7 +41,7 @@ class Crate:
         return path.startswith(self.folders()) or path in self.targets
 
     def reads(self, path):
-        """Whether a file that is no crate's is named by a text in its sources, or a folder above it is: fixtures, schemas."""
+        """Whether its sources name a file that is no crate's, or a folder above it, in a text: fixtures, schemas."""
         # The last parent is the root itself.
         folders = map(str, list(Path(path).parents)[:-1])
         names = [rf"[^\"\n]*(?<![\w-]){re.escape(Path(path).name)}", *(rf"(?:[^\"\n]*/)?{re.escape(folder)}" for folder in folders)]
@@ -49,7 +49,7 @@ class Crate:
 
 
 def workspace():
-    """Each crate by its name, as cargo sees them."""
+    """Returns each crate by its name, as cargo sees them."""
     command = ["cargo", "metadata", "--locked", "--offline", "--no-deps", "--format-version", "1"]
     told = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     names = {package["name"] for package in told["packages"]}
@@ -70,7 +70,7 @@ def workspace():
 
 
 def touched(crates, paths):
-    """The crates that these files are parts of, or are read by, and the files that belong to none."""
+    """Returns the crates that these files are parts of, or are read by, and the files that belong to none."""
     found, others = set(), []
     for path in paths:
         if path in OF_ALL:
@@ -85,7 +85,7 @@ def touched(crates, paths):
 
 
 def dependents(crates, names):
-    """These, and all that are built from one of them, directly or not."""
+    """Returns these, and all that are built from one of them, directly or not."""
     found = set(names)
     while more := {name for name, crate in crates.items() if crate.built_from & found} - found:
         found |= more

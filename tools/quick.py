@@ -16,7 +16,7 @@ CASES = 64
 
 
 def changed():
-    """The paths that differ from the last commit, below the root; of a file that was moved, both."""
+    """Returns the paths, below the root, that differ from the last commit; both for a file that was moved."""
     listed = []
     for command in (["diff", "--name-only", "--no-renames", "-z", "HEAD"], ["ls-files", "--others", "--exclude-standard", "-z"]):
         listed += subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
@@ -24,7 +24,7 @@ def changed():
 
 
 def steps(crates, names, paths):
-    """What is run, in order: (what it is, the command)."""
+    """Yields each step, in order: (its name, its command)."""
     yield "format", ["cargo", "fmt", "--all", "--check"]
     if any(path.startswith("fuzz/") for path in paths):
         yield "format of fuzz", ["cargo", "fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]
@@ -38,7 +38,7 @@ def steps(crates, names, paths):
 
 
 def show(title, items):
-    """A line with a list behind it, cut where it gets long; none for an empty list."""
+    """Prints a line with a list behind it, cut where it gets long; nothing for an empty list."""
     items = list(items)
     if items:
         print(f"{title}: {', '.join(items[:8])}{f', and {len(items) - 8} more' if len(items) > 8 else ''}")

@@ -41,7 +41,7 @@ def folders():
 
 
 def chosen_in_python(word):
-    """What pytest is given to run the word's tests, or None where there are none."""
+    """Returns pytest's arguments for the word's tests, or None where there are none."""
     if word in folders():
         return [str(E2E.relative_to(ROOT) / word)]
     names = {f"test_{word.removeprefix('test_').removesuffix('.py')}.py"}
@@ -54,7 +54,7 @@ def chosen_in_python(word):
 
 
 def chosen_in_rust(word):
-    """How many tests of each crate have the word in their names."""
+    """Counts the tests with the word in their names, for each crate that has any."""
     found = {}
     for package in TESTED:
         listed = subprocess.run(cargo("test", package, "--", "--list", word), cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -65,7 +65,7 @@ def chosen_in_rust(word):
 
 
 def build():
-    """The binaries as they are deployed, which a build of the tests leaves with the tests' features, and the tests' evaluator."""
+    """Builds the binaries with the features that they are deployed with, and the tests' policy evaluator."""
     run(*cargo("build", FUNCTION))
     run(*cargo("build", "remediator"))
     run(*cargo("test", FUNCTION, "--example", "judge", "--no-run"))

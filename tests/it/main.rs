@@ -18,7 +18,7 @@ mod storms;
 
 use proptest::test_runner::Config;
 
-/// How often a property is tried: `usual` times, or as often as `PROPTEST_CASES` says. `make quick` says fewer.
+/// Tries a property `usual` times, or as often as `PROPTEST_CASES` says. `make quick` says fewer.
 fn cases(usual: u32) -> Config {
     let config = Config { failure_persistence: None, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_some() { config } else { Config { cases: usual, ..config } }
