@@ -126,4 +126,4 @@ def test_check_points_at_a_bad_lease(lease):
 def test_check_takes_a_lease_and_warns_where_it_is_for_nothing():
     assert run("check", "--strict", "-", given=json.dumps(rules(expiresAfter="3650d"))).returncode == 0
     ended = run("check", "--strict", "-", given=json.dumps(rules(expiresAfter="30d", action="notify"), indent=1))
-    assert ended.returncode == 3 and "rules[0].expiresAfter" in ended.stdout and "only tells" in ended.stdout
+    assert ended.returncode == 3 and "rules[0].expiresAfter" in ended.stdout and "only notifies" in ended.stdout
