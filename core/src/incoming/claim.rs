@@ -8,7 +8,7 @@ use crate::incoming::caller::{Caller, NamedPrincipal, caller_from_message, recon
 use crate::incoming::cloudtrail::{ApiCall, UserIdentity};
 use crate::incoming::consistency::{consistent_value, require_equal};
 use crate::incoming::denial::Denial;
-use crate::incoming::error_text::ErrorText;
+use crate::incoming::error_text::text::ErrorText;
 use crate::incoming::facts::Facts;
 use crate::incoming::message::{self, Cause, Message, NotOneDenial, Resource};
 use crate::incoming::source::Source;
@@ -169,11 +169,7 @@ impl<'a> Claim<'a> {
     /// Returns an error that names the malformed field, if there is one.
     fn well_formed(&self) -> Result<(), String> {
         let Some(field) = self.malformed else { return Ok(()) };
-        let writer = match self.source {
-            Source::Cloudtrail => "CloudTrail",
-            Source::Report | Source::Manual => "EventBridge",
-            Source::Log => "CloudWatch Logs",
-        };
+        let writer = self.source.writer();
         Err(format!("`{field}` has a form that {writer} does not write"))
     }
 

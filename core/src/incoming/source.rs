@@ -34,6 +34,15 @@ impl Source {
             Self::Manual => "manual",
         }
     }
+
+    /// Returns the service that writes the fields around what others wrote.
+    pub(super) fn writer(self) -> &'static str {
+        match self {
+            Self::Cloudtrail => "CloudTrail",
+            Self::Report | Self::Manual => "EventBridge",
+            Self::Log => "CloudWatch Logs",
+        }
+    }
 }
 
 impl TryFrom<String> for Source {

@@ -7,6 +7,7 @@
 pub mod escapes;
 pub(super) mod fuzzy;
 pub mod parsed;
+pub(super) mod text;
 
 mod fragment;
 mod layout;
@@ -15,46 +16,17 @@ mod sentence;
 mod tests;
 mod words;
 
+pub use text::ErrorText;
+
 use crate::incoming::caller::{Caller, NamedPrincipal, caller_from_message};
 use crate::incoming::claim::{Claim, complete_from_arns};
 use crate::incoming::facts::Facts;
 use crate::incoming::message::{Cause, NotOneDenial};
-use crate::incoming::source::Source;
 use crate::incoming::{Event, Rejection};
 use crate::reason::{Reason, Refusal};
 use parsed::{Finding, ParsedText};
-use std::borrow::Cow;
 
-/// A text that may hold a denial.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorText<'a> {
-    /// The source of the text.
-    pub source: Source,
-    /// The text, with whatever an SDK put around the message.
-    pub text: Cow<'a, str>,
-    /// The account that the report was published in, or that the line was logged in.
-    pub account: Option<&'a str>,
-    /// EventBridge's id of the report, or CloudWatch's of the line.
-    pub event_id: Option<&'a str>,
-    /// The time at which it was published or logged, RFC 3339.
-    pub event_time: Option<&'a str>,
-    /// The path of the first field in a form that its writer does not write.
-    pub malformed: Option<&'static str>,
-}
-
-impl<'a> ErrorText<'a> {
-    /// Creates a text that somebody pasted.
-    pub(super) fn manual(text: &'a str) -> Self {
-        Self {
-            source: Source::Manual,
-            text: text.into(),
-            account: None,
-            event_id: None,
-            event_time: None,
-            malformed: None,
-        }
-    }
-
+impl ErrorText<'_> {
     /// Reads the text.
     pub fn read(&self) -> Event {
         self.to_event(ParsedText::parse(&self.text).finding)
