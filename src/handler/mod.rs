@@ -1,7 +1,7 @@
 //! The one place that knows the order of steps: read what comes in, admit it, judge it, grant it, notify.
 //!
-//! In comes an invocation, out goes a [`Reply`] or a [`HandlerError`]. [`event`] handles one event, [`batch`] the lines of a
-//! log, [`invocation`] knows until when and as whom.
+//! In comes an invocation, out goes a [`Reply`] or a [`HandlerError`]. `event` handles one event, `batch` the lines of a
+//! log, `invocation` knows until when and as whom.
 
 mod batch;
 mod error;

@@ -1,7 +1,7 @@
 //! The text of an error, as programs print it: in comes any text, out comes the [`Event`] in it.
 //!
 //! A sentence counts only if it is complete. [`escapes`] undoes what programs put in the place of characters, [`parsed`] collects
-//! the sentences that [`layout`] finds and [`sentence`] classifies, [`fragment`] compares those that were cut, and [`fuzzy`]
+//! the sentences that `layout` finds and `sentence` classifies, `fragment` compares those that were cut, and `fuzzy`
 //! recognizes a denied invoke in any other state.
 
 pub mod escapes;

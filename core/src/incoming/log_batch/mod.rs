@@ -1,7 +1,7 @@
 //! The payload of a CloudWatch Logs subscription: in comes `{"awslogs": {"data": "..."}}`, out comes a [`LogBatch`].
 //!
 //! Reading never fails: [`LogBatch::unread`] says what is damaged, too much or malformed, and what was read before it is kept.
-//! [`unpack`] decodes the text, [`reader`] reads the JSON in it, and [`entry`] one log event.
+//! `unpack` decodes the text, `reader` reads the JSON in it, and `entry` one log event.
 //!
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/services-cloudwatchlogs.html>.
 

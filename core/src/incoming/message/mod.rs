@@ -4,7 +4,7 @@
 //! User: <principal ARN> is not authorized to perform: <action>[ on resource: <ARN>][ <clause>][<tail>]
 //! ```
 //!
-//! A [`Message`] repeats the sentence; a [`Claim`](crate::incoming::claim::Claim) decides whether to believe it.
+//! A [`Message`] repeats the sentence; a `Claim` decides whether to believe it.
 
 mod authorization;
 mod cause;
