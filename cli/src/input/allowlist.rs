@@ -18,7 +18,7 @@ pub(crate) fn read(path: &Path) -> Result<Allowlist, Problem> {
     Allowlist::parse(&read_text(path)?).map_err(|error| Problem::of_list(path, &error))
 }
 
-/// Returns the identity of the function that would use `list`: the given account and role, or what the list itself tells.
+/// Returns the identity of the function that would use `list`: the given account and role, or what the list itself implies.
 pub(crate) fn own_identity(
     list: &Allowlist,
     account: Option<&str>,

@@ -62,7 +62,7 @@ enum Resource {
 }
 
 impl Throwaway {
-    /// Begins with no resources. `id` tells this canary's resources from those of others.
+    /// Begins with no resources. `id` distinguishes this canary's resources from those of others.
     pub(super) fn new(config: &SdkConfig, id: &str) -> Self {
         Self {
             iam: aws_sdk_iam::Client::new(config),
