@@ -7,6 +7,7 @@
 mod chat;
 mod console;
 mod content;
+pub(crate) mod layers;
 mod mail;
 mod markdown;
 mod next_step;

@@ -7,10 +7,10 @@ use crate::arn::principal::RoleSession;
 use crate::incoming::facts::Facts;
 use crate::incoming::message::{Cause, DenialKind, DeniedBy};
 use crate::incoming::source::Source;
+use crate::notice::layers::{CURES_NOTHING, Layer};
 use crate::outcome::Verdict;
 use crate::policy::quota::Usage;
 use crate::reason::Reason;
-use crate::reason::layers::{CURES_NOTHING, Layer};
 use crate::reason::table::NextSteps;
 
 /// How many characters two more functions take at least: a notice warns of less room than that.

@@ -46,7 +46,7 @@ fn each_layer_is_shown_with_who_can_change_it() {
                 mail_and_steps(facts(Source::Cloudtrail, Some(cause)), Reason::NotIdentityBased);
             let (layer, kind) = (json_name(denied_by), json_name(denial));
             assert!(mail.contains(&format!("Denied by {layer} ({kind})")), "{mail}");
-            let owner = crate::reason::layers::Layer::of(*denied_by).owner_for(*denial);
+            let owner = crate::notice::layers::Layer::of(*denied_by).owner_for(*denial);
             assert!(mail.contains(owner) && steps.contains(&owner.to_owned()), "{layer}: {mail} {steps:?}");
         }
     }

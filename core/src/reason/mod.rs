@@ -1,9 +1,8 @@
-//! Why a denial is not cured: each [`Reason`] has one row in one table, and so has each layer that denies.
+//! Why a denial is not cured: each [`Reason`] has one row in one table.
 //!
-//! In comes a reason or a layer. Out go its name, the words of README.md and docs/operations.md on it, and what the reader of
+//! In comes a reason. Out go its name, the words of README.md and docs/operations.md on it, and what the reader of
 //! a notice can do next. A refusal is final and no error: another try would end the same.
 
-pub(crate) mod layers;
 pub(crate) mod table;
 
 #[cfg(test)]

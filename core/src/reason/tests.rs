@@ -4,8 +4,8 @@
 
 use super::*;
 use crate::incoming::message::{self, DenialKind, DeniedBy};
+use crate::notice::layers::Layer;
 use crate::outcome::json_name;
-use crate::reason::layers::Layer;
 use crate::reason::table::NextSteps;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -5,7 +5,8 @@ import xml.etree.ElementTree as xml
 
 import pytest
 
-from docs.draw import DRAWING, SOURCE, digest, draw
+from docs import rooms
+from docs.draw import DRAWING, ROOMS, ROOMS_TITLE, SOURCE, digest, draw
 from local.aws import REGION, ROOT
 from support import rust
 from support.pages import anchors
@@ -36,8 +37,19 @@ def test_the_drawing_is_that_of_its_source():
     assert draw(SOURCE.read_text()) == text, "make diagram"
 
 
-def test_the_drawing_needs_nothing_else_and_is_small():
-    text = DRAWING.read_text()
+def test_the_rooms_are_drawn_as_the_code_has_them():
+    assert rooms.cycles(rooms.arrows()) == []
+    assert draw(rooms.dot(), ROOMS_TITLE) == ROOMS.read_text(), "make diagram"
+
+
+def test_the_core_has_no_arrow_to_another_crate():
+    assert {target for (crate, _), (target, _) in rooms.arrows() if crate == "core"} == {"core"}
+    assert "cli" not in {target for (crate, _), (target, _) in rooms.arrows() if crate == "function"}
+
+
+@pytest.mark.parametrize("drawing", [DRAWING, ROOMS], ids=["architecture", "rooms"])
+def test_the_drawing_needs_nothing_else_and_is_small(drawing):
+    text = drawing.read_text()
     assert len(text) < 60_000
     names = {element.tag.split("}")[1] for element in xml.fromstring(text).iter()}
     assert names <= {"svg", "title", "desc", "style", "rect", "g", "path", "polygon", "ellipse", "text"}
