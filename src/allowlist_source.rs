@@ -37,12 +37,12 @@ pub struct AllowlistSource(Source);
 #[derive(Debug)]
 enum Source {
     Inline(Arc<Allowlist>),
-    Ssm { client: Option<aws_sdk_ssm::Client>, name: String, last: Mutex<Option<Reading>> },
+    Ssm { client: Option<aws_sdk_ssm::Client>, name: String, last: Mutex<Option<LastRead>> },
 }
 
 /// A list, and when it was read.
 #[derive(Debug)]
-struct Reading {
+struct LastRead {
     list: Arc<Allowlist>,
     /// By the wall clock: the monotonic one may stand still while Lambda freezes the environment.
     read_at: SystemTime,
@@ -118,14 +118,14 @@ impl AllowlistSource {
         };
         let mut last = last.lock().await;
         // If the clock was set back, the age is not known.
-        if let Some(Reading { list, read_at }) = last.as_ref()
+        if let Some(LastRead { list, read_at }) = last.as_ref()
             && now.duration_since(*read_at).is_ok_and(|age| age <= MAX_AGE)
         {
             return Ok(Arc::clone(list));
         }
         *last = None;
         let list = Arc::new(read(client, name).await?);
-        *last = Some(Reading { list: Arc::clone(&list), read_at: now });
+        *last = Some(LastRead { list: Arc::clone(&list), read_at: now });
         Ok(list)
     }
 }

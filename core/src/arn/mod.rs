@@ -1,8 +1,7 @@
 //! Amazon Resource Names, parsed strictly.
 //!
-//! In comes text from an event or a configuration; out come an [`Arn`] with its six parts, a
-//! [`FunctionArn`], or a user, role or session ([`principal`]). None of these can hold a wildcard,
-//! since `*`, `?` and `${` are live in an IAM policy; [`pattern`] holds the matching of wildcards.
+//! In comes text from an event or a configuration; out comes an [`Arn`], a [`FunctionArn`], or a user, role or session
+//! ([`principal`]), none of which can hold a wildcard. [`pattern`] matches those of a list.
 //!
 //! See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
 

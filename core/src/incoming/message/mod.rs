@@ -1,10 +1,8 @@
-//! The sentence in which AWS says who was denied what, and why.
+//! The sentence in which AWS says who was denied what, and why; a [`Message`] repeats it, and believes nothing.
 //!
 //! ```text
 //! User: <principal ARN> is not authorized to perform: <action>[ on resource: <ARN>][ <clause>][<tail>]
 //! ```
-//!
-//! A [`Message`] repeats the sentence; a `Claim` decides whether to believe it.
 
 mod authorization;
 mod cause;
