@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from support.bus import clear
 from support.canary import ADMITS, BOUNDARY, FUNCTION, LOG_GROUP, RULE, World, gateway
 from support.tool import credentials, run
 
@@ -13,6 +14,7 @@ from support.tool import credentials, run
 def stack(account, template):
     """A stack with the outputs that the canary reads, and the parts behind them."""
     pattern = template["Resources"]["Function"]["Properties"]["Events"]["DeniedInvoke"]["Properties"]["Pattern"]
+    clear(account)
     account.events.put_rule(Name=RULE, EventPattern=json.dumps(pattern), State="ENABLED")
     try:
         document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}}
