@@ -1,7 +1,7 @@
 //! Decides on a denial: grant, or refuse with a reason. The same denial, list and time always give the same decision.
 //!
-//! A denial is [admitted](admit) once: what no list can change is refused there. Then the allowlist [judges](Admitted::judge)
-//! it. Where a text alone names the caller, IAM is asked who that is in between, and cannot be asked again.
+//! A denial is [admitted](admit): what no list can change is refused there. Then the allowlist [judges](Admitted::judge) it.
+//! Where a text alone names the caller, IAM is asked who that is in between, and the denial is admitted again with the answer.
 //!
 //! A [`Grant`] can be made here alone, and what is granted is read from it alone. So nothing can be granted that was not
 //! decided, and a grant is always the exact function that was denied, however wide the pattern that admitted it.
@@ -13,6 +13,7 @@ use crate::incoming::Rejection;
 use crate::incoming::caller::Caller;
 use crate::incoming::denial::Denial;
 use crate::incoming::message::{Cause, DenialKind, DeniedBy};
+use crate::incoming::source::Source;
 use crate::policy::lease::Expiry;
 use crate::reason::{Reason, Refusal};
 use crate::text::shown;
@@ -108,7 +109,7 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unidentified(Box<Admitted>);
 
-/// An admitted denial whose caller is known: from CloudTrail's record, or since IAM was asked.
+/// An admitted denial whose caller a text names and IAM knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identified {
     denial: Denial,
@@ -138,13 +139,17 @@ impl Admitted {
     pub fn judge(&self, allowlist: &Allowlist, now: SystemTime) -> Judgement {
         let denial = &self.denial;
         match &self.party {
-            Party::Principal(principal) => match granting_rule(denial, principal, allowlist) {
-                Ok(_) if !denial.is_identified() => {
-                    Judgement::NeedsIdentity(Unidentified(Box::new(self.clone())))
+            Party::Principal(principal) => {
+                match granting_rule(denial.source(), principal, denial.function(), allowlist) {
+                    Ok(_) if !denial.is_identified() => {
+                        Judgement::NeedsIdentity(Unidentified(Box::new(self.clone())))
+                    }
+                    Ok(rule) => {
+                        Judgement::Decided(Decision::Grant(grant(principal, denial.function(), rule, now)))
+                    }
+                    Err((refusal, rule)) => Judgement::Decided(Decision::Refuse { refusal, rule }),
                 }
-                Ok(rule) => Judgement::Decided(Decision::Grant(grant(denial, principal, rule, now))),
-                Err((refusal, rule)) => Judgement::Decided(Decision::Refuse { refusal, rule }),
-            },
+            }
             Party::Session(role) if allowlist.may_admit(denial.source(), role, denial.function()) => {
                 Judgement::NeedsIdentity(Unidentified(Box::new(self.clone())))
             }
@@ -189,32 +194,46 @@ impl Identified {
 
     /// Asks the list.
     pub fn decide(&self, allowlist: &Allowlist, now: SystemTime) -> Decision {
-        match granting_rule(&self.denial, &self.principal, allowlist) {
-            Ok(rule) => Decision::Grant(grant(&self.denial, &self.principal, rule, now)),
+        let (denial, principal) = (&self.denial, &self.principal);
+        match granting_rule(denial.source(), principal, denial.function(), allowlist) {
+            Ok(rule) => Decision::Grant(grant(principal, denial.function(), rule, now)),
             Err((refusal, rule)) => Decision::Refuse { refusal, rule },
         }
     }
 }
 
+/// Decides anew on a pair that another execution environment found denied: `None` unless this allowlist grants it.
+///
+/// What no list can change is refused here as it is for a denial, except for its cause and its source, which only the other
+/// environment has seen. `principal` is one that CloudTrail or IAM has identified to this environment, never one that the other names.
+pub fn decide_again(
+    (principal, function, source): (&Principal, &FunctionArn, Source),
+    own: &OwnIdentity,
+    allowlist: &Allowlist,
+    now: SystemTime,
+) -> Option<Grant> {
+    party(&Caller::Principal(principal.clone()), function, None, own).ok()?;
+    let rule = granting_rule(source, principal, function, allowlist).ok()?;
+    Some(grant(principal, function, rule, now))
+}
+
 /// Returns the rule that grants the function to `principal`; an error is the refusal, and the rule that says so, where one does.
 fn granting_rule<'a>(
-    denial: &Denial,
+    source: Source,
     principal: &Principal,
+    function: &FunctionArn,
     allowlist: &'a Allowlist,
 ) -> Result<&'a Rule, (Refusal, Option<String>)> {
-    let source = denial.source();
-    let rule = allowlist.rule_for(source, principal, denial.function()).map_err(
-        |NoRule { of_another_source }| {
-            let why = match of_another_source {
-                Some(rule) => {
-                    let (id, source) = (rule.id(), source.as_str());
-                    format!("the rule `{id}` matches, but does not admit the source `{source}`")
-                }
-                None => "no rule of the allowlist matches this principal and this function".to_owned(),
-            };
-            (Refusal::new(Reason::NotAllowlisted, why), None)
-        },
-    )?;
+    let rule = allowlist.rule_for(source, principal, function).map_err(|NoRule { of_another_source }| {
+        let why = match of_another_source {
+            Some(rule) => {
+                let (id, source) = (rule.id(), source.as_str());
+                format!("the rule `{id}` matches, but does not admit the source `{source}`")
+            }
+            None => "no rule of the allowlist matches this principal and this function".to_owned(),
+        };
+        (Refusal::new(Reason::NotAllowlisted, why), None)
+    })?;
     match rule.action() {
         RuleAction::Grant => Ok(rule),
         RuleAction::Notify => Err((
@@ -224,10 +243,10 @@ fn granting_rule<'a>(
     }
 }
 
-fn grant(denial: &Denial, principal: &Principal, rule: &Rule, now: SystemTime) -> Grant {
+fn grant(principal: &Principal, function: &FunctionArn, rule: &Rule, now: SystemTime) -> Grant {
     Grant {
         principal: principal.clone(),
-        function: denial.function().clone(),
+        function: function.clone(),
         rule: rule.id().to_owned(),
         expiry: rule.expires_after().map(|lease| Expiry::new(lease, now)),
         decided_at: now,
@@ -236,13 +255,26 @@ fn grant(denial: &Denial, principal: &Principal, rule: &Rule, now: SystemTime) -
 
 /// Returns whom any list could admit, or the first of the refusals that no list can lift.
 fn admissible(denial: &Denial, own: &OwnIdentity) -> Result<Party, Refusal> {
+    let party = party(denial.caller(), denial.function(), denial.facts().account.as_deref(), own)?;
+    match denial.cause().is_curable() {
+        true => Ok(party),
+        false => Err(Refusal::new(Reason::NotIdentityBased, incurable(denial.cause()))),
+    }
+}
+
+/// Returns to whom `function` could be granted, or the first refusal that comes before the cause.
+fn party(
+    caller: &Caller,
+    function: &FunctionArn,
+    recorded_in: Option<&str>,
+    own: &OwnIdentity,
+) -> Result<Party, Refusal> {
     let refuse = |reason, why: String| Err(Refusal::new(reason, why));
-    let (caller, function) = (denial.caller(), denial.function());
 
     let accounts = [
         ("the caller", caller.account()),
         ("the function", Some(function.account())),
-        ("the record", denial.facts().account.as_deref()),
+        ("the record", recorded_in),
     ];
     for (who, account) in accounts {
         if let Some(account) = account.filter(|account| *account != own.account) {
@@ -277,9 +309,6 @@ fn admissible(denial: &Denial, own: &OwnIdentity) -> Result<Party, Refusal> {
     }
     if is_own {
         return refuse(Reason::OwnRole, "the role is that of the remediator itself".to_owned());
-    }
-    if !denial.cause().is_curable() {
-        return refuse(Reason::NotIdentityBased, incurable(denial.cause()).to_owned());
     }
     Ok(party)
 }

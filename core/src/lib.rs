@@ -10,6 +10,7 @@ pub mod allowlist;
 pub mod arn;
 pub mod decision;
 pub mod incoming;
+pub mod ledger;
 pub mod notice;
 pub mod outcome;
 pub mod policy;

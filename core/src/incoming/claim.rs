@@ -113,6 +113,9 @@ impl<'a> Claim<'a> {
         };
         let function = reconcile_function(&self.function_fields, resource, caller.as_ref().ok());
         facts.principal = caller.as_ref().ok().and_then(Caller::arn);
+        let user = message.and_then(|message| message.user.as_deref());
+        let asked_by = self.identity.and_then(|identity| identity.arn).or(user);
+        facts.asked_by = asked_by.map(|arn| one_line(arn, 2_048));
         facts.function = function.as_ref().ok().and_then(CalledFunction::exact).cloned();
         facts.cause = Some(cause.clone());
         facts.authorization = message.and_then(|message| message.authorization.clone());

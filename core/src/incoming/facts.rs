@@ -11,6 +11,8 @@ pub struct Facts {
     pub source: Option<Source>,
     /// The ARN of the user or the role; for a session and another caller, the ARN that CloudTrail or the text gives.
     pub principal: Option<String>,
+    /// Who was denied, as the event names them: a session by its own ARN, whose session name the caller chooses.
+    pub asked_by: Option<String>,
     /// The function.
     pub function: Option<FunctionArn>,
     /// The cause of the denial; `None` where no denial was read.

@@ -111,9 +111,9 @@ fn known_or_omitted(value: Option<String>) -> Value {
 
 impl<'a> NoticeContent<'a> {
     /// Puts the content together.
-    pub(crate) fn new(outcome: &'a Outcome, report: &'a Report, left_out: u64) -> Self {
+    pub(crate) fn new(outcome: &'a Outcome, report: &'a Report, left_out: u64, ledger: Option<&str>) -> Self {
         let Report { facts, verdict, rule: _ } = report;
-        Self { outcome, facts, verdict, undo: undo(facts, verdict), left_out }
+        Self { outcome, facts, verdict, undo: undo(facts, verdict, ledger), left_out }
     }
 
     /// Returns a word or two for the outcome, such as `Granted, still denied`.
@@ -227,13 +227,13 @@ impl<'a> NoticeContent<'a> {
 }
 
 /// Returns the command that takes back a grant that our own statement holds.
-fn undo(facts: &Facts, verdict: &Verdict) -> Option<String> {
+fn undo(facts: &Facts, verdict: &Verdict, ledger: Option<&str>) -> Option<String> {
     let principal = &Principal::parse(facts.principal.as_deref()?)?;
     let function = facts.function.as_ref()?;
     match verdict {
         Verdict::Granted { .. }
         | Verdict::AlreadyGranted { is_listed: true, .. }
-        | Verdict::StillDenied { is_listed: true, .. } => Some(undo::command(principal, function)),
+        | Verdict::StillDenied { is_listed: true, .. } => Some(undo::command(principal, function, ledger)),
         Verdict::AlreadyGranted { is_listed: false, .. }
         | Verdict::StillDenied { is_listed: false, .. }
         | Verdict::WouldGrant { .. }

@@ -1,4 +1,4 @@
-//! The notice of an outcome: one message with a body for each kind of subscriber, so complete that nothing else need be opened.
+//! The notice of an outcome: one message with a body for each kind of subscriber, so complete that its reader knows what was done and what to do.
 //!
 //! In come an [`Outcome`] and its [`Report`], out goes a [`Notice`] for SNS: a mail, a card for chats and the JSON for programs, all
 //! from one `NoticeContent`. Untrusted text comes from [`Facts`](crate::incoming::facts::Facts), on one line each, and passes
@@ -80,9 +80,10 @@ impl<'a> Bodies<'a> {
 }
 
 impl Notice {
-    /// Writes the notice of an outcome. `left_out` counts the notices like it that were left out since the last one.
-    pub fn new(outcome: &Outcome, report: &Report, left_out: u64) -> Self {
-        let content = NoticeContent::new(outcome, report, left_out);
+    /// Writes the notice of an outcome. `left_out` counts the notices like it that were left out since the last one; `ledger` is
+    /// the table that an undo is recorded in, if there is one.
+    pub fn new(outcome: &Outcome, report: &Report, left_out: u64, ledger: Option<&str>) -> Self {
+        let content = NoticeContent::new(outcome, report, left_out, ledger);
         let expires = report.verdict.expires().map(|expiry| expiry.to_string());
         let attributes = [
             ("outcome", Some(json_name(outcome.outcome))),

@@ -109,6 +109,7 @@ fn cases() -> BTreeMap<String, (Report, u64)> {
         let report = match reason.row().decided_by {
             DecidedBy::Event => report(&event_of(*reason)),
             DecidedBy::Iam => with(Verdict::Refused(Refusal::new(*reason, "IAM says so"))),
+            DecidedBy::Ledger => with(Verdict::Refused(Refusal::new(*reason, "the ledger says so"))),
             DecidedBy::EventIgnored => continue,
         };
         cases.insert(format!("refused-{}", json_name(reason).replace('_', "-")), (report, 0));
@@ -118,7 +119,7 @@ fn cases() -> BTreeMap<String, (Report, u64)> {
 
 /// A notice as one text: the mail, the card, and what a program gets beside the outcome.
 fn shown(report: &Report, left_out: u64) -> String {
-    let notice = Notice::new(&Outcome::new(report), report, left_out);
+    let notice = Notice::new(&Outcome::new(report), report, left_out, None);
     let bodies: Value = serde_json::from_str(&notice.message).unwrap();
     let body = |protocol: &str| bodies[protocol].as_str().unwrap().to_owned();
     let card: Value = serde_json::from_str(&body("https")).unwrap();

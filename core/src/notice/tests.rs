@@ -29,7 +29,7 @@ fn facts(source: Source, cause: Option<Cause>) -> Facts {
 /// The mail, its white space as single spaces, and the card's next steps.
 fn mail_and_steps(facts: Facts, reason: Reason) -> (String, Vec<String>) {
     let report = Report::new(facts, Verdict::Refused(Refusal::new(reason, "it is so")));
-    let notice = Notice::new(&Outcome::new(&report), &report, 0);
+    let notice = Notice::new(&Outcome::new(&report), &report, 0, None);
     let bodies: Value = serde_json::from_str(&notice.message).unwrap();
     let card: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
     let steps = card["content"]["nextSteps"].as_array().unwrap();

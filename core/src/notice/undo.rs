@@ -5,10 +5,12 @@
 use crate::arn::FunctionArn;
 use crate::arn::principal::Principal;
 
-/// Returns the command of the `remediator` tool that takes back the grant of `function` to `principal`.
-pub(crate) fn command(principal: &Principal, function: &FunctionArn) -> String {
+/// Returns the command of the `remediator` tool that takes back the grant of `function` to `principal`, and records that in
+/// `ledger`, the table that the function has, if it has one.
+pub(crate) fn command(principal: &Principal, function: &FunctionArn, ledger: Option<&str>) -> String {
     let [principal, function] = [principal.as_str(), function.as_str()].map(shell_word);
-    format!("remediator undo --principal {principal} --function {function}")
+    let ledger = ledger.map_or_else(String::new, |table| format!(" --ledger {}", shell_word(table)));
+    format!("remediator undo --principal {principal} --function {function}{ledger}")
 }
 
 /// Quotes `text` as one word of a shell. A path may hold any printable ASCII.
@@ -30,8 +32,12 @@ mod tests {
             ("arn:aws:iam::281502313273:role/a`x`!/b", "'arn:aws:iam::281502313273:role/a`x`!/b'"),
         ] {
             assert_eq!(
-                command(&Principal::parse(principal).unwrap(), &function),
+                command(&Principal::parse(principal).unwrap(), &function, None),
                 format!("remediator undo --principal {word} --function {function}")
+            );
+            assert_eq!(
+                command(&Principal::parse(principal).unwrap(), &function, Some("led-ger")),
+                format!("remediator undo --principal {word} --function {function} --ledger led-ger")
             );
         }
     }

@@ -136,7 +136,7 @@ pub(crate) fn summary(facts: &Facts, verdict: &Verdict, show: impl Fn(&str) -> S
             let times = if *taken_away == 1 { "once".to_owned() } else { format!("{taken_away} times") };
             format!(
                 "{caller} may invoke {function} again: it was added to {POLICY_NAME}{until}; the policy had covered it before, and \
-                 somebody else than this function took that away, {times} as far as this execution environment saw."
+                 somebody else than this function took that away, {times} as far as is known."
             )
         }
         Verdict::AlreadyGranted { .. } => {

@@ -37,7 +37,7 @@ pub enum Verdict {
     Granted {
         /// The resources that were added.
         added: Vec<String>,
-        /// How full the principal's inline policies are now, where IAM said it in time.
+        /// How full the principal's inline policies were soon after the write, where IAM said it in time.
         usage: Option<Usage>,
         /// When the grant expires, if it does.
         expires: Option<Expiry>,

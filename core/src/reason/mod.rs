@@ -43,6 +43,8 @@ pub enum Reason {
     PolicyFull,
     /// Refused: IAM does not know the user or the role.
     NoSuchPrincipal,
+    /// Refused: the grant was taken back after the call was denied.
+    TakenBack,
     /// Refused: what was denied is `lambda:InvokeFunctionUrl`.
     FunctionUrl,
     /// Ignored: not the record of a denied invoke.
@@ -66,6 +68,7 @@ crate::list_variants!(Reason {
     UnreadablePolicy,
     PolicyFull,
     NoSuchPrincipal,
+    TakenBack,
     NotADeniedInvoke,
     OtherAction,
 });

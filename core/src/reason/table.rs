@@ -26,6 +26,8 @@ pub enum DecidedBy {
     EventIgnored,
     /// IAM's answer: `tests/it/grants.rs` shows it.
     Iam,
+    /// What lies in the ledger: `tests/e2e/ledger` shows it.
+    Ledger,
 }
 
 /// What the reader of a notice can do next, each step a sentence or two that stand alone.
@@ -50,7 +52,7 @@ pub(crate) const REFUSALS: &str = "docs/operations.md#refusals";
 impl Reason {
     /// Returns the reason's row of the table.
     pub fn row(self) -> Row {
-        use DecidedBy::{Event, EventIgnored, Iam};
+        use DecidedBy::{Event, EventIgnored, Iam, Ledger};
         use NextSteps::{Always, ByLayer, BySource};
         match self {
             Self::ContradictoryEvent => Row {
@@ -199,6 +201,16 @@ impl Reason {
                 sentence: "IAM knows no such user or role",
                 next_steps: Always(&["Nothing, if it was deleted on purpose. The allowlist still names it."]),
                 docs: "docs/operations.md#rotating-the-list",
+            },
+            Self::TakenBack => Row {
+                name: "taken_back",
+                decided_by: Ledger,
+                sentence: "[the grant was taken back](docs/operations.md#ledger) after this call was denied",
+                next_steps: Always(&[
+                    "Nothing, if the grant was taken back on purpose. The next denial is judged afresh: take the rule out of the \
+                     allowlist, or it grants again.",
+                ]),
+                docs: "docs/operations.md#ledger",
             },
             Self::NotADeniedInvoke => Row {
                 name: "not_a_denied_invoke",

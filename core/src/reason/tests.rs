@@ -136,6 +136,11 @@ fn each_anchor_of_the_documentation_leads_somewhere() {
 fn each_reason_is_shown() {
     let shown = shown_by_events("reason");
     let by_iam = read("tests/it/grants.rs");
+    let pages = std::fs::read_dir(root().join("tests/e2e/ledger")).unwrap().map(|file| file.unwrap().path());
+    let by_ledger: String = pages
+        .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
     for reason in Reason::ALL {
         let name = json_name(reason);
         match reason.row().decided_by {
@@ -148,6 +153,12 @@ fn each_reason_is_shown() {
                     "a file in events/ ends in `{name}`, so it is not IAM's alone"
                 );
                 assert!(by_iam.contains(&format!("\"{name}\"")), "tests/it/grants.rs does not show `{name}`");
+            }
+            DecidedBy::Ledger => {
+                assert!(
+                    by_ledger.contains(&format!("\"{name}\"")),
+                    "tests/e2e/ledger does not show `{name}`"
+                );
             }
         }
     }

@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exact_escapes_are_unescape() {
+    fn exact_escapes_are_undone() {
         let text = "User: a/b_c \"q\" 'r': x";
         for escaped in [
             r#"User: a\/b_c \"q\" \'r\': x"#,

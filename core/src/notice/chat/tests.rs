@@ -27,7 +27,7 @@ fn refused(why: &str) -> Verdict {
 
 fn notice(facts: &Facts, verdict: &Verdict, rule: Option<&str>) -> ChatNotice {
     let report = Report { facts: facts.clone(), verdict: verdict.clone(), rule: rule.map(str::to_owned) };
-    ChatNotice::new(&NoticeContent::new(&Outcome::new(&report), &report, 7))
+    ChatNotice::new(&NoticeContent::new(&Outcome::new(&report), &report, 7, None))
 }
 
 fn thread(principal: Option<&str>, function: Option<&str>) -> Option<String> {
@@ -97,6 +97,7 @@ proptest! {
     #[test]
     fn any_text_keeps_to_the_limits(text in "(<!channel>|@here|`|\\PC|\n|\\*|a|<https://x.example\\|y>){0,400}") {
         let facts = Facts {
+            asked_by: None,
             source: Some(Source::Cloudtrail),
             principal: Some(text.clone()),
             function: FunctionArn::parse(FUNCTION),
