@@ -4,6 +4,7 @@
 //! whoever invokes the function.
 
 use crate::allowlist_source::{AllowlistLocation, SsmParameter};
+use crate::ledger::LedgerLocation;
 use crate::sns::Topic;
 use remediator_core::allowlist::Allowlist;
 use remediator_core::arn::Arn;
@@ -12,6 +13,9 @@ use std::time::Duration;
 
 /// An hour: long enough to outlast a burst of denials, short enough for a reminder on the same day.
 const DEFAULT_NOTICE_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// Longer than a year, for whoever is asked what happened a year ago.
+pub const DEFAULT_RETENTION_DAYS: u32 = 400;
 
 /// The values of the variables.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub struct Config {
     pub mode: Mode,
     /// `NOTICE_INTERVAL`: how long repeats of a notice are suppressed.
     pub notice_interval: Duration,
+    /// `LEDGER_TABLE` and `LEDGER_RETENTION_DAYS`: the table that all execution environments share, if there is one.
+    pub ledger: Option<LedgerLocation>,
     /// `OWN_ROLE_ARN`: the function's execution role.
     pub own_role: Option<Principal>,
     /// `AWS_SAM_LOCAL`, which `sam local` sets: the account in the invoked function's ARN is the emulator's invention.
@@ -65,6 +71,8 @@ const ALLOWLIST: &str = "ALLOWLIST";
 const TOPIC_ARN: &str = "TOPIC_ARN";
 const MODE: &str = "MODE";
 const NOTICE_INTERVAL: &str = "NOTICE_INTERVAL";
+const LEDGER_TABLE: &str = "LEDGER_TABLE";
+const LEDGER_RETENTION_DAYS: &str = "LEDGER_RETENTION_DAYS";
 const OWN_ROLE_ARN: &str = "OWN_ROLE_ARN";
 const AWS_SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 const AWS_LAMBDA_LOG_GROUP_NAME: &str = "AWS_LAMBDA_LOG_GROUP_NAME";
@@ -82,10 +90,21 @@ impl Config {
             topic: topic(get(TOPIC_ARN))?,
             mode: mode(get(MODE))?,
             notice_interval: notice_interval(get(NOTICE_INTERVAL))?,
+            ledger: ledger(get(LEDGER_TABLE), get(LEDGER_RETENTION_DAYS))?,
             own_role: own_role(get(OWN_ROLE_ARN))?,
             is_emulated: get(AWS_SAM_LOCAL).is_some_and(|value| value == "true"),
             own_log_group: own_log_group(get(AWS_LAMBDA_LOG_GROUP_NAME), get(AWS_LAMBDA_FUNCTION_NAME)),
         })
+    }
+}
+
+impl Config {
+    /// The account that the function is in, as far as its variables tell: that of its role, or else of its topic.
+    pub fn home_account(&self) -> &str {
+        match &self.own_role {
+            Some(role) => role.account(),
+            None => self.topic.arn.split(':').nth(4).unwrap_or_default(),
+        }
     }
 }
 
@@ -149,6 +168,29 @@ fn notice_interval(value: Option<String>) -> Result<Duration, ConfigError> {
             variable: NOTICE_INTERVAL,
             problem: format!("`{}` is not one", text.escape_debug()),
             expected: "a number of seconds, 0 for no quiet interval",
+        }),
+    }
+}
+
+fn ledger(table: Option<String>, retention: Option<String>) -> Result<Option<LedgerLocation>, ConfigError> {
+    let error = |text: &str| ConfigError {
+        variable: LEDGER_TABLE,
+        problem: format!("`{}` is neither", text.escape_debug()),
+        expected: "the name of a DynamoDB table, or its ARN, arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME",
+    };
+    let retention_days = retention_days(retention)?;
+    let Some(table) = table else { return Ok(None) };
+    LedgerLocation::parse(&table, retention_days).map(Some).ok_or_else(|| error(&table))
+}
+
+fn retention_days(value: Option<String>) -> Result<u32, ConfigError> {
+    let Some(text) = value else { return Ok(DEFAULT_RETENTION_DAYS) };
+    match text.parse::<u32>() {
+        Ok(days) if (30..=3_650).contains(&days) => Ok(days),
+        Ok(_) | Err(_) => Err(ConfigError {
+            variable: LEDGER_RETENTION_DAYS,
+            problem: format!("`{}` is not one", text.escape_debug()),
+            expected: "a number of days from 30 to 3650",
         }),
     }
 }
@@ -248,6 +290,18 @@ mod tests {
             (NOTICE_INTERVAL, ""),
             (NOTICE_INTERVAL, "1h"),
             (NOTICE_INTERVAL, "-1"),
+            (LEDGER_TABLE, ""),
+            (LEDGER_TABLE, "le"),
+            (LEDGER_TABLE, "the ledger"),
+            (LEDGER_TABLE, "table/ledger"),
+            (LEDGER_TABLE, "arn:aws:dynamodb:eu-west-1:281502313273:ledger"),
+            (LEDGER_TABLE, "arn:aws:dynamodb:eu-west-1:281502313273:table/ledger/index/x"),
+            (LEDGER_TABLE, "arn:aws:dynamodb:eu-west-1:1:table/ledger"),
+            (LEDGER_TABLE, "arn:aws:dynamodb::281502313273:table/ledger"),
+            (LEDGER_TABLE, "arn:aws:sqs:eu-west-1:281502313273:ledger"),
+            (LEDGER_RETENTION_DAYS, ""),
+            (LEDGER_RETENTION_DAYS, "29"),
+            (LEDGER_RETENTION_DAYS, "1y"),
             (OWN_ROLE_ARN, ""),
             (OWN_ROLE_ARN, "remediator"),
             (OWN_ROLE_ARN, "arn:aws:iam::281502313273:user/remediator"),

@@ -2,6 +2,7 @@
 
 use crate::allowlist_source::AllowlistUnreadable;
 use crate::config::ConfigError;
+use crate::ledger::error::LedgerError;
 
 /// The process ends: the cold start failed, or the runtime did. The error's text is that of its cause.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,9 @@ pub enum FatalError {
     /// There is no list to decide on.
     #[error(transparent)]
     AllowlistUnreadable(#[from] AllowlistUnreadable),
+    /// There is no such ledger, or the function's role may not use it.
+    #[error(transparent)]
+    Ledger(LedgerError),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
@@ -27,6 +31,7 @@ impl FatalError {
         match self {
             Self::Config(error) => error.code(),
             Self::AllowlistUnreadable(_) => "AllowlistUnreadable",
+            Self::Ledger(error) => error.code(),
             Self::Tls(_) | Self::Runtime(_) => "RuntimeFailed",
         }
     }

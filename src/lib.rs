@@ -6,6 +6,7 @@ pub mod config;
 pub mod fatal_error;
 pub mod handler;
 pub mod iam;
+pub mod ledger;
 pub mod memory;
 pub mod reply;
 pub mod sns;

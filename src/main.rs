@@ -1,10 +1,11 @@
 //! The Lambda function: reads its configuration, makes its clients and passes every event to the handler.
 
-use lambda_invoke_remediator::aws::clients::Clients;
+use lambda_invoke_remediator::aws::clients::{Clients, shared_config};
 use lambda_invoke_remediator::aws::https::Https;
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::fatal_error::FatalError;
 use lambda_invoke_remediator::handler::{HandlerError, Remediator};
+use lambda_invoke_remediator::ledger::Ledger;
 use lambda_invoke_remediator::reply::Reply;
 use lambda_invoke_remediator::telemetry::outcome_log::{self, HandledEvent};
 use lambda_invoke_remediator::telemetry::{init_error, subscriber};
@@ -44,9 +45,11 @@ fn variable(name: &str) -> Option<String> {
 async fn start() -> Result<Remediator, FatalError> {
     let config = Config::read(variable)?;
     let https = Https::new()?;
-    let clients = Clients::new(&https, &config.topic.region, config.allowlist.ssm_region());
+    let shared = shared_config(&https);
+    let clients = Clients::new(&shared, &config.topic.region, config.allowlist.ssm_region());
+    let ledger = config.ledger.as_ref().map(|location| Ledger::new(&shared, location, SystemTime::now));
     clients.preconnect(&https).await;
-    let remediator = Remediator::new(config, clients, Box::new(SystemTime::now));
+    let remediator = Remediator::new(config, clients, ledger, Box::new(SystemTime::now));
     remediator.start().await?;
     // Handshakes are quicker now: in the init phase a small function has more CPU than later.
     https.wait_for_preconnections().await;

@@ -45,25 +45,11 @@ pub enum SsmRegion<'a> {
 
 impl Clients {
     /// Makes the clients, without connecting yet; one of SSM only if its region is given.
-    pub fn new(https: &Https, topic_region: &str, ssm: Option<SsmRegion<'_>>) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
-        let shared = variables::read(|name| std::env::var(name).ok())
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(https.sdk_client())
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            // A stalled stream ends with its attempt's time limit.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            // The credentials are in memory, and stay the same as long as the process.
-            .identity_cache(IdentityCache::no_cache())
-            .build();
+    pub fn new(shared: &SdkConfig, topic_region: &str, ssm: Option<SsmRegion<'_>>) -> Self {
         Self {
-            iam: aws_sdk_iam::Client::new(&shared),
-            sns: aws_sdk_sns::Client::new(&in_region(&shared, topic_region)),
-            ssm: ssm.map(|region| ssm_client(&shared, region)),
+            iam: aws_sdk_iam::Client::new(shared),
+            sns: aws_sdk_sns::Client::new(&in_region(shared, topic_region)),
+            ssm: ssm.map(|region| ssm_client(shared, region)),
         }
     }
 
@@ -75,6 +61,24 @@ impl Clients {
         let sns = self.sns.publish().message("-").customize();
         drop(sns.interceptor(https.preconnect_only()).send().await);
     }
+}
+
+/// Returns the settings that all clients share: the variables, one connection pool, and the time limits.
+pub fn shared_config(https: &Https) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    variables::read(|name| std::env::var(name).ok())
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(https.sdk_client())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        // A stalled stream ends with its attempt's time limit.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        // The credentials are in memory, and stay the same as long as the process.
+        .identity_cache(IdentityCache::no_cache())
+        .build()
 }
 
 fn ssm_client(shared: &SdkConfig, region: SsmRegion<'_>) -> aws_sdk_ssm::Client {

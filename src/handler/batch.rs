@@ -52,17 +52,23 @@ impl Remediator {
         let mut handled: Vec<_> = stream::iter(groups).buffer_unordered(MAX_AT_ONCE).concat().await;
         handled.sort_by_key(|(place, _)| *place);
         let mut outcomes = Vec::with_capacity(of);
-        let (mut failed, mut first) = (0, None);
+        let (mut failed, mut first, mut waited) = (0, None, None);
         for (_, outcome) in handled {
             match outcome {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => {
                     failed += 1;
-                    first.get_or_insert(error);
+                    // What kept the others waiting says more.
+                    let place = if error.is_wait() { &mut waited } else { &mut first };
+                    place.get_or_insert(error);
                 }
             }
         }
-        match first {
+        if let (None, Some(waited)) = (&first, &waited) {
+            // The only line of the log that tells of it.
+            (invocation.observe)(invocation.began.elapsed(), Err(waited));
+        }
+        match first.or(waited) {
             None => Ok(Reply::to_batch(outcomes)),
             Some(first) => Err(HandlerError::Lines { failed, of, first: Box::new(first) }),
         }
@@ -78,8 +84,7 @@ impl Remediator {
         for (place, admission) in group {
             if invocation.is_over() && takes_time(&admission) {
                 // Thousands may be left. The error of the batch counts them.
-                let waited = HandlerError::OutOfTime("the line waited for its turn".to_owned());
-                handled.push((place, Err(waited)));
+                handled.push((place, Err(HandlerError::waited())));
                 continue;
             }
             let (began, progress) = (Instant::now(), Progress::default());
@@ -139,14 +144,15 @@ impl Remediator {
         let progress = Progress::default();
         // What AWS says of a call that failed is traced, and would be another such line.
         let work = async {
-            let notified = self.notify(&report, &progress).with_subscriber(NoSubscriber::default()).await;
+            let notified =
+                self.notify(&report, &progress, None).with_subscriber(NoSubscriber::default()).await;
             notified.map_err(|_| HandlerError::OwnLogNotNotified)
         };
         let outcome = invocation.in_time(&progress, work).await;
         let may_tell_of_a_denial =
             batch.unread.is_some() || batch.events.iter().any(|event| event.message.is_some());
         match outcome {
-            Err(HandlerError::OwnLogNotNotified) if !may_tell_of_a_denial => Ok(Reply::to_batch(Vec::new())),
+            Err(_) if !may_tell_of_a_denial => Ok(Reply::to_batch(Vec::new())),
             Ok(outcome) if !may_tell_of_a_denial => Ok(Reply::to_batch(vec![outcome])),
             outcome => {
                 (invocation.observe)(invocation.began.elapsed(), outcome.as_ref());

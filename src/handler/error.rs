@@ -2,6 +2,7 @@
 
 use crate::allowlist_source::AllowlistUnreadable;
 use crate::iam::error::IamError;
+use crate::ledger::error::LedgerError;
 use crate::sns::NoticeError;
 use lambda_runtime::Diagnostic;
 
@@ -14,6 +15,9 @@ pub enum HandlerError {
     /// IAM failed, or what was written did not stay.
     #[error(transparent)]
     Iam(#[from] IamError),
+    /// The ledger failed. Nothing is written without it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The notice was not sent. The retried event leads to it.
     #[error(transparent)]
     NoticeNotSent(#[from] NoticeError),
@@ -42,10 +46,23 @@ pub enum HandlerError {
     },
 }
 
+/// The step of a line that had no turn before the timeout.
+const WAITED: &str = "the line waited for its turn";
+
 impl HandlerError {
     /// Returns the stable code, which an alarm or a metric filter can match.
     pub fn code(&self) -> &'static str {
         self.error_code().as_str()
+    }
+
+    /// The error of a line that had no turn before the timeout.
+    pub(super) fn waited() -> Self {
+        Self::OutOfTime(WAITED.to_owned())
+    }
+
+    /// Whether it is that of a line that had no turn.
+    pub(super) fn is_wait(&self) -> bool {
+        matches!(self, Self::OutOfTime(step) if step == WAITED)
     }
 
     fn error_code(&self) -> ErrorCode {
@@ -55,6 +72,13 @@ impl HandlerError {
             Self::Iam(IamError::CallFailed { .. }) => ErrorCode::IamCallFailed,
             Self::Iam(IamError::TooSlow { .. }) => ErrorCode::IamTooSlow,
             Self::Iam(IamError::NotConfirmed { .. }) => ErrorCode::GrantNotConfirmed,
+            Self::Ledger(LedgerError::AccessDenied { .. }) => ErrorCode::LedgerAccessDenied,
+            Self::Ledger(
+                LedgerError::Unavailable { .. }
+                | LedgerError::NoLedger { .. }
+                | LedgerError::Unreadable { .. }
+                | LedgerError::LockLost { .. },
+            ) => ErrorCode::LedgerUnavailable,
             Self::NoticeNotSent(_) | Self::OwnLogNotNotified => ErrorCode::NoticeNotSent,
             Self::OwnAccountUnknown(_) => ErrorCode::OwnAccountUnknown,
             Self::OutOfTime(_) => ErrorCode::OutOfTime,
@@ -74,6 +98,10 @@ pub enum ErrorCode {
     IamTooSlow,
     /// Somebody kept overwriting the policy.
     GrantNotConfirmed,
+    /// DynamoDB did not answer, or with an error that may pass.
+    LedgerUnavailable,
+    /// DynamoDB refuses the function's call.
+    LedgerAccessDenied,
     /// SNS refused the notice.
     NoticeNotSent,
     /// There is no list to decide on.
@@ -89,6 +117,8 @@ remediator_core::list_variants!(ErrorCode {
     IamAccessDenied,
     IamTooSlow,
     GrantNotConfirmed,
+    LedgerUnavailable,
+    LedgerAccessDenied,
     NoticeNotSent,
     AllowlistUnreadable,
     OwnAccountUnknown,
@@ -103,6 +133,8 @@ impl ErrorCode {
             Self::IamAccessDenied => "IamAccessDenied",
             Self::IamTooSlow => "IamTooSlow",
             Self::GrantNotConfirmed => "GrantNotConfirmed",
+            Self::LedgerUnavailable => "LedgerUnavailable",
+            Self::LedgerAccessDenied => "LedgerAccessDenied",
             Self::NoticeNotSent => "NoticeNotSent",
             Self::AllowlistUnreadable => "AllowlistUnreadable",
             Self::OwnAccountUnknown => "OwnAccountUnknown",

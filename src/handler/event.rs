@@ -3,6 +3,8 @@
 use crate::handler::Remediator;
 use crate::handler::error::HandlerError;
 use crate::handler::invocation::{Invocation, Progress};
+use crate::handler::shared_grant::Settled;
+use crate::handler::shared_write::Afterwards;
 use crate::iam::error::{IamError, NotDone};
 use crate::iam::{grant, lookup};
 use crate::memory::{Coverage, Suppressed};
@@ -17,6 +19,7 @@ use remediator_core::notice::Notice;
 use remediator_core::outcome::{NoticeState, Outcome, OutcomeKind, Report, Verdict};
 use remediator_core::reason::{Reason, Refusal};
 use remediator_core::rfc3339;
+use std::cell::Cell;
 
 /// An event that nothing but the allowlist can refuse, or what has become of it before.
 pub(super) enum Admission {
@@ -44,6 +47,18 @@ impl Admission {
     }
 }
 
+/// A report, and what is left to do beside its notice.
+struct Remediated {
+    report: Report,
+    afterwards: Option<Afterwards>,
+}
+
+impl From<Report> for Remediated {
+    fn from(report: Report) -> Self {
+        Self { report, afterwards: None }
+    }
+}
+
 impl Remediator {
     /// Handles the one event of an invocation.
     pub(super) async fn handle_event(
@@ -65,11 +80,11 @@ impl Remediator {
         invocation: &Invocation<'_>,
         progress: &Progress,
     ) -> Result<Outcome, HandlerError> {
-        let report = match admission {
+        let Remediated { report, afterwards } = match admission {
             Admission::Admitted(admitted) => self.remediate(&admitted, invocation.own()?, progress).await?,
-            Admission::Rejected(report) => report,
+            Admission::Rejected(report) => report.into(),
         };
-        self.notify(&report, progress).await
+        self.notify(&report, progress, afterwards).await
     }
 
     /// Asks the allowlist, and IAM where it has to say who the caller is; carries out what is decided.
@@ -78,24 +93,24 @@ impl Remediator {
         admitted: &Admitted,
         own: &OwnIdentity,
         progress: &Progress,
-    ) -> Result<Report, HandlerError> {
+    ) -> Result<Remediated, HandlerError> {
         progress.at("reading the allowlist");
         let allowlist = self.allowlist.current(self.now()).await?;
         let unidentified = match admitted.judge(&allowlist, self.now()) {
             Judgement::Decided(decision) => {
-                return self.carry_out(decision, admitted.denial().facts(), progress).await;
+                return self.carry_out(decision, admitted.denial().facts(), own, progress).await;
             }
             Judgement::NeedsIdentity(unidentified) => unidentified,
         };
         if let Some(report) = self.answer_unidentified_from_memory(&unidentified, own, &allowlist) {
-            return Ok(report);
+            return Ok(report.into());
         }
         match self.identify(unidentified, own, progress).await? {
             Ok(identified) => {
                 let decision = identified.decide(&allowlist, self.now());
-                self.carry_out(decision, identified.denial().facts(), progress).await
+                self.carry_out(decision, identified.denial().facts(), own, progress).await
             }
-            Err(rejection) => Ok(Report::refused(rejection)),
+            Err(rejection) => Ok(Report::refused(rejection).into()),
         }
     }
 
@@ -124,15 +139,21 @@ impl Remediator {
         &self,
         decision: Decision,
         facts: &Facts,
+        own: &OwnIdentity,
         progress: &Progress,
-    ) -> Result<Report, HandlerError> {
-        let (verdict, rule) = match decision {
-            Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal), rule),
+    ) -> Result<Remediated, HandlerError> {
+        let (settled, rule) = match decision {
+            Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal).into(), rule),
             Decision::Grant(grant) => {
-                (self.grant(&grant, facts, progress).await?, Some(grant.rule().to_owned()))
+                let settled = match &self.ledger {
+                    Some(ledger) => self.grant_with_ledger(ledger, (&grant, facts), own, progress).await?,
+                    None => self.grant(&grant, facts, progress).await?.into(),
+                };
+                (settled, Some(grant.rule().to_owned()))
             }
         };
-        Ok(Report { facts: facts.clone(), verdict, rule })
+        let Settled { verdict, afterwards } = settled;
+        Ok(Remediated { report: Report { facts: facts.clone(), verdict, rule }, afterwards })
     }
 
     /// Adds the function to the policy, unless it is covered.
@@ -147,9 +168,16 @@ impl Remediator {
         }
         progress.at(format!("adding {} to the policy of {}", grant.function(), grant.principal()));
         let on_write = |added: &[String]| self.memory().remember_write(grant, added, self.now());
-        let granted = grant::make(&self.clients, grant, self.config.mode, &on_write).await;
+        let has_written = Cell::new(false);
+        let granted = grant::make(&self.clients, grant, self.config.mode, &on_write, &has_written).await;
         let mut memory = self.memory();
-        if let Err(IamError::AccessDenied { .. }) | Ok(Verdict::Refused(_)) = granted {
+        let is_certainly_not_written = match &granted {
+            // After a put that was confirmed, it may be a read that is denied.
+            Err(IamError::AccessDenied { call, .. }) => call.starts_with("Put") && !has_written.get(),
+            Ok(Verdict::Refused(_)) => !has_written.get(),
+            Ok(_) | Err(_) => false,
+        };
+        if is_certainly_not_written {
             memory.forget_write(grant);
         }
         Ok(match granted? {
@@ -200,17 +228,26 @@ impl Remediator {
     }
 
     /// Publishes the notice of a report, unless it repeats another, and returns the outcome.
-    pub(super) async fn notify(&self, report: &Report, progress: &Progress) -> Result<Outcome, HandlerError> {
+    /// `afterwards` is what is left to do for a grant beside its notice.
+    pub(super) async fn notify(
+        &self,
+        report: &Report,
+        progress: &Progress,
+        afterwards: Option<Afterwards>,
+    ) -> Result<Outcome, HandlerError> {
         let mut outcome = Outcome::new(report);
         if outcome.outcome == OutcomeKind::Ignored {
             return Ok(outcome);
+        }
+        if let Some(ledger) = &self.ledger {
+            return self.notify_once(ledger, (report, outcome), progress, afterwards).await;
         }
         let suppressed = self.memory().suppressed_before(report, self.now());
         match suppressed {
             Err(Suppressed) => outcome.notice = NoticeState::Suppressed,
             Ok(left_out) => {
                 progress.at("publishing the notice");
-                let notice = Notice::new(&outcome, report, left_out);
+                let notice = Notice::new(&outcome, report, left_out, None);
                 sns::publish(notice, &self.clients.sns, &self.config.topic.arn).await?;
                 self.memory().remember_sent(report, self.now());
             }

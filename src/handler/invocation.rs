@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
-/// Called once per event with its duration and its result.
+/// Called with the duration and the result of each event, see [`Remediator::handle`](super::Remediator::handle).
 pub type EventObserver<'a> = &'a dyn Fn(Duration, Result<&Outcome, &HandlerError>);
 
 /// The part of the function's own timeout that is left to report that it is used up.

@@ -7,17 +7,24 @@ mod batch;
 mod error;
 mod event;
 mod invocation;
+mod shared_grant;
+mod shared_notice;
+mod shared_write;
 #[cfg(test)]
 mod tests;
 
 pub use error::{ErrorCode, HandlerError};
 pub use invocation::EventObserver;
 
-use crate::allowlist_source::{AllowlistSource, AllowlistUnreadable};
+use crate::allowlist_source::AllowlistSource;
 use crate::aws::clients::Clients;
 use crate::config::Config;
+use crate::fatal_error::FatalError;
+use crate::ledger::Ledger;
+use crate::ledger::error::LedgerError;
 use crate::memory::Memory;
 use crate::reply::Reply;
+use futures_util::future::join;
 use invocation::Invocation;
 use lambda_runtime::LambdaEvent;
 use remediator_core::incoming::payload::Payload;
@@ -33,6 +40,8 @@ pub type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 pub struct Remediator {
     config: Config,
     clients: Clients,
+    /// The memory that all execution environments share, if there is one.
+    ledger: Option<Ledger>,
     allowlist: AllowlistSource,
     memory: Mutex<Memory>,
     clock: Clock,
@@ -40,22 +49,38 @@ pub struct Remediator {
 
 impl Remediator {
     /// Puts the parts together; nothing is called yet.
-    pub fn new(config: Config, clients: Clients, clock: Clock) -> Self {
+    pub fn new(config: Config, clients: Clients, ledger: Option<Ledger>, clock: Clock) -> Self {
         let allowlist = AllowlistSource::new(&config.allowlist, clients.ssm.as_ref());
         let memory = Mutex::new(Memory::new(config.notice_interval));
-        Self { config, clients, allowlist, memory, clock }
+        Self { config, clients, ledger, allowlist, memory, clock }
     }
 
-    /// Reads the allowlist for the first time, so that a bad one stops the cold start.
+    /// Reads the allowlist for the first time and looks for the ledger, so that a bad one stops the cold start. A ledger that
+    /// cannot be reached does not: each invocation asks it again.
     ///
     /// # Errors
     ///
-    /// There is no list to decide on.
-    pub async fn start(&self) -> Result<(), AllowlistUnreadable> {
-        self.allowlist.current(self.now()).await.map(drop)
+    /// There is no list to decide on, or the ledger is none that another try would find.
+    pub async fn start(&self) -> Result<(), FatalError> {
+        let (list, ledger) = join(self.allowlist.current(self.now()), self.check_ledger()).await;
+        list?;
+        ledger.map_err(FatalError::Ledger)
     }
 
-    /// Handles one invocation. `observe` is called at the end of each event, but not of a log's lines about something else.
+    async fn check_ledger(&self) -> Result<(), LedgerError> {
+        let Some(ledger) = &self.ledger else { return Ok(()) };
+        match ledger.check(self.config.home_account()).await {
+            Err(error) if error.stops_the_start() => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the ledger cannot be reached yet");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Handles one invocation. `observe` is called at the end of each event, but not of a log's lines about something else or without
+    /// a turn before the timeout.
     ///
     /// # Errors
     ///

@@ -89,7 +89,7 @@ fn remediator(state: &Arc<Mutex<State>>, clock: Clock) -> Remediator {
         "OWN_ROLE_ARN" => Some("arn:aws:iam::281502313273:role/lambda-invoke-remediator".to_owned()),
         _ => None,
     });
-    Remediator::new(config.unwrap(), clients, clock)
+    Remediator::new(config.unwrap(), clients, None, clock)
 }
 
 async fn invoke(remediator: &Remediator, event: &[u8]) -> Result<Outcome, HandlerError> {
@@ -150,8 +150,7 @@ async fn a_grant_that_somebody_takes_away_is_told_as_such_and_counted_once() {
             again.summary,
             format!(
                 "user/remotion_user may invoke ffmpeg-clip-cutter again: it was added to LambdaInvokePermission; the \
-                 policy had covered it before, and somebody else than this function took that away, {times} as far as \
-                 this execution environment saw."
+                 policy had covered it before, and somebody else than this function took that away, {times} as far as is known."
             )
         );
         let [(subject, bodies)] = &state.lock().unwrap().published[..] else { panic!("not one notice") };

@@ -30,6 +30,7 @@ impl From<CallFailure> for NotDone {
                 "the quota for its inline policies is used up",
             )),
             CallFailure::Transient(error)
+            | CallFailure::Unanswered(error)
             | CallFailure::Inconsistent(error)
             | CallFailure::Persistent(error) => Self::Failed(error),
         }
@@ -70,7 +71,7 @@ pub enum IamError {
     },
     /// Each read of the policy took too long for a write to rest on it.
     #[error(
-        "nothing was written for {principal}: each of {reads} reads of its policy took longer than {limit:?}"
+        "nothing more was written for {principal}: each of {reads} reads of its policy took longer than {limit:?}"
     )]
     TooSlow {
         /// The user or role.
@@ -99,8 +100,10 @@ pub enum CallFailure {
     Refused(Refusal),
     /// The quota of the principal's inline policies is used up.
     QuotaExceeded,
-    /// It can be repeated at once. It may or may not have been carried out.
+    /// It was not carried out, and can be repeated soon.
     Transient(IamError),
+    /// It can be repeated at once. It may or may not have been carried out.
+    Unanswered(IamError),
     /// IAM's answers contradict each other: one of them lags behind a write.
     Inconsistent(IamError),
     /// It fails until somebody mends something, such as the function's role.
@@ -162,22 +165,20 @@ impl RawError {
             }
             "MalformedPolicyDocument" => refused(
                 Reason::UnreadablePolicy,
-                "IAM does not accept LambdaInvokePermission with the function added; something else in it must be wrong",
+                "IAM does not accept LambdaInvokePermission with this change; something else in it must be wrong",
             ),
             "AccessDenied" | "AccessDeniedException" => {
                 CallFailure::Persistent(IamError::AccessDenied { call, principal, context })
             }
-            // No code: there was no answer, or an unreadable one.
-            ""
-            | "Throttling"
-            | "ThrottlingException"
-            | "RequestLimitExceeded"
-            | "ServiceFailure"
-            | "ConcurrentModification"
-            | "ServiceUnavailable"
-            | "InternalFailure" => CallFailure::Transient(IamError::CallFailed { call, principal, context }),
-            _ if self.is_server_error => {
+            "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "ConcurrentModification" => {
                 CallFailure::Transient(IamError::CallFailed { call, principal, context })
+            }
+            // No code: there was no answer, or an unreadable one.
+            "" | "ServiceFailure" | "ServiceUnavailable" | "InternalFailure" => {
+                CallFailure::Unanswered(IamError::CallFailed { call, principal, context })
+            }
+            _ if self.is_server_error => {
+                CallFailure::Unanswered(IamError::CallFailed { call, principal, context })
             }
             _ => CallFailure::Persistent(IamError::CallFailed { call, principal, context }),
         }

@@ -13,10 +13,11 @@ use remediator_core::decision::Grant;
 use remediator_core::outcome::Verdict;
 use remediator_core::policy::lease::Expiry;
 use remediator_core::policy::{self, Merge};
+use std::cell::Cell;
 
 /// Makes the grant, or says what would become of it in a dry run.
 ///
-/// `on_write` is called before each write with the resources that it adds.
+/// `on_write` is called before each write with the resources that it adds; `has_written` is set when IAM has confirmed one.
 ///
 /// # Errors
 ///
@@ -26,9 +27,10 @@ pub async fn make(
     grant: &Grant,
     mode: Mode,
     on_write: &dyn Fn(&[String]),
+    has_written: &Cell<bool>,
 ) -> Result<Verdict, IamError> {
     let policies = InlinePolicies::of(clients, grant.principal());
-    let addition = Addition { grant, on_write };
+    let addition = Addition { grant, on_write, has_written };
     let verdict = match mode {
         Mode::Enforce => enforce(policies, &addition).await,
         Mode::DryRun => dry_run(policies, &addition).await,
@@ -60,6 +62,7 @@ async fn dry_run(policies: InlinePolicies<'_>, addition: &Addition<'_>) -> Resul
 struct Addition<'a> {
     grant: &'a Grant,
     on_write: &'a dyn Fn(&[String]),
+    has_written: &'a Cell<bool>,
 }
 
 /// How the policy covers the function.
@@ -92,6 +95,7 @@ impl Change for Addition<'_> {
     }
 
     fn after_write(&self) {
+        self.has_written.set(true);
         // The log says what was done even if the notice, or the rest of this invocation, gets lost.
         tracing::info!(
             principal = %self.grant.principal(),

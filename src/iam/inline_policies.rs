@@ -8,6 +8,7 @@ use crate::aws::https::ConnectionMode;
 use crate::iam::error::{CallFailure, IamError, RawError};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::config::Builder;
+use aws_sdk_iam::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -91,10 +92,11 @@ impl<'a> InlinePolicies<'a> {
         Ok(None)
     }
 
-    /// Puts `document` in place of the policy, once: the SDK does not repeat it.
+    /// Puts `document` in place of the policy, once: the SDK does not repeat it. Returns whether the answer has a request id, as each
+    /// of IAM's has: one without it may be that of something in between.
     ///
     /// Needs `iam:PutUserPolicy` or `iam:PutRolePolicy`.
-    pub async fn put(self, document: &str, timeout: Duration) -> Result<(), CallFailure> {
+    pub async fn put(self, document: &str, timeout: Duration) -> Result<bool, CallFailure> {
         let is_over_new_connection = self.is_over_new_connection;
         let route = move |request: &mut HttpRequest| {
             if is_over_new_connection {
@@ -107,13 +109,17 @@ impl<'a> InlinePolicies<'a> {
                 let call = self.iam.put_user_policy().user_name(name).policy_name(POLICY_NAME);
                 let call = call.policy_document(document).customize();
                 let answer = call.config_override(once(timeout)).mutate_request(route).send().await;
-                answer.map(drop).map_err(|error| RawError::new("PutUserPolicy", &error))
+                answer
+                    .map(|answer| answer.request_id().is_some())
+                    .map_err(|error| RawError::new("PutUserPolicy", &error))
             }
             PrincipalKind::Role => {
                 let call = self.iam.put_role_policy().role_name(name).policy_name(POLICY_NAME);
                 let call = call.policy_document(document).customize();
                 let answer = call.config_override(once(timeout)).mutate_request(route).send().await;
-                answer.map(drop).map_err(|error| RawError::new("PutRolePolicy", &error))
+                answer
+                    .map(|answer| answer.request_id().is_some())
+                    .map_err(|error| RawError::new("PutRolePolicy", &error))
             }
         };
         answer.map_err(|error| error.into_failure(self.principal.as_str()))

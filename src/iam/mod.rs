@@ -4,6 +4,7 @@
 //! document says is the core's to know. A failure is sorted once, in `error`: it is final (a refusal) or to be retried.
 
 pub mod error;
+pub mod exclusive_writer;
 pub mod grant;
 pub mod inline_policies;
 pub mod lookup;

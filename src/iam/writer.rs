@@ -237,7 +237,7 @@ impl<C: Change> Writer<'_, C> {
                         false => Cow::Borrowed(document),
                     };
                     self.change.before_write(added);
-                    policies.put(&text, PUT_TIMEOUT).await
+                    policies.put(&text, PUT_TIMEOUT).await.map(drop)
                 }
                 Edit::Delete => {
                     self.change.before_write(&[]);
@@ -252,8 +252,8 @@ impl<C: Change> Writer<'_, C> {
                 Err(CallFailure::QuotaExceeded) if !is_folded && known.edit.can_be_folded() => {
                     is_folded = true;
                 }
-                Err(CallFailure::QuotaExceeded) => return Err(NotDone::Refused(self.full().await)),
-                Err(CallFailure::Transient(error)) => {
+                Err(CallFailure::QuotaExceeded) => return Err(NotDone::Refused(full(self.policies).await)),
+                Err(CallFailure::Transient(error) | CallFailure::Unanswered(error)) => {
                     failures += 1;
                     if failures == MAX_WRITES {
                         return Err(error.into());
@@ -315,22 +315,20 @@ impl<C: Change> Writer<'_, C> {
             Edit::Put { .. } | Edit::Delete => None,
         })
     }
+}
 
-    /// Returns the refusal when the quota is used up.
-    async fn full(&self) -> Refusal {
-        let usage = timeout(SETTLE, self.policies.usage(None)).await;
-        let why = match usage.unwrap_or(None) {
-            Some(Usage { used, quota }) => format!(
-                "its inline policies hold {used} of {quota} characters (all of them together, white space left out), which \
-                 leaves no room for this function"
-            ),
-            None => {
-                "the quota for its inline policies is used up (all of them together, white space left out)"
-                    .to_owned()
-            }
-        };
-        Refusal::new(Reason::PolicyFull, why)
-    }
+/// Returns the refusal when the quota is used up.
+pub(crate) async fn full(policies: InlinePolicies<'_>) -> Refusal {
+    let usage = timeout(SETTLE, policies.usage(None)).await;
+    let why = match usage.unwrap_or(None) {
+        Some(Usage { used, quota }) => format!(
+            "its inline policies hold {used} of {quota} characters (all of them together, white space left out), which \
+             leaves no room for this function"
+        ),
+        None => "the quota for its inline policies is used up (all of them together, white space left out)"
+            .to_owned(),
+    };
+    Refusal::new(Reason::PolicyFull, why)
 }
 
 impl<Done> Edit<Done> {

@@ -12,7 +12,7 @@ pub(super) const FRESH_MAX: Duration = Duration::from_secs(60);
 /// How long after a grant IAM may still deny the call, or answer a read that does not find the grant.
 ///
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>.
-const PROPAGATION: Duration = Duration::from_secs(60);
+pub(crate) const PROPAGATION: Duration = Duration::from_secs(60);
 
 /// A pair that the policy covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

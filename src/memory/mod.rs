@@ -10,6 +10,8 @@ mod notices;
 mod tests;
 
 pub use coverage::Coverage;
+pub(crate) use coverage::PROPAGATION;
+pub(crate) use notices::notice_hash;
 
 use coverage::{FRESH_MAX, age};
 use lru::LruCache;

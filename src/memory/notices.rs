@@ -3,12 +3,14 @@
 use crate::memory::{Pair, pair_of};
 use remediator_core::incoming::message::{DenialKind, DeniedBy};
 use remediator_core::incoming::source::Source;
+use remediator_core::ledger::fingerprint;
 use remediator_core::outcome::{OutcomeKind, Report, Verdict};
 use remediator_core::reason::Reason;
+use serde::Serialize;
 use std::time::SystemTime;
 
 /// The key of a notice: another one with the same key is a repeat.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub(super) struct NoticeKey {
     kind: OutcomeKind,
     reason: Option<Reason>,
@@ -23,12 +25,18 @@ pub(super) struct NoticeKey {
     words: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 struct Grounds {
     denied_by: Option<DeniedBy>,
     denial: Option<DenialKind>,
     rule: Option<String>,
     source: Option<Source>,
+}
+
+/// Returns what stands for the key of a report's notice in the ledger.
+pub(crate) fn notice_hash(report: &Report) -> String {
+    let key = serde_json::to_string(&NoticeKey::new(report)).unwrap_or_default();
+    fingerprint(Some(&key))
 }
 
 /// A notice that went out.

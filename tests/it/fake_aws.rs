@@ -194,7 +194,7 @@ impl FakeAws {
             let mut found = variables.iter().chain(&all);
             found.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         });
-        Remediator::new(config.unwrap(), self.clients(), self.clock())
+        Remediator::new(config.unwrap(), self.clients(), None, self.clock())
     }
 
     /// The system's clock, set forward by what was waited.

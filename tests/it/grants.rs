@@ -2,7 +2,7 @@
 
 use crate::fake_aws::{ALLOWLIST, Call, FakeAws, OWN_FUNCTION, TOPIC, invoke, invoke_as};
 use lambda_invoke_remediator::allowlist_source::{AllowlistSource, MAX_AGE};
-use lambda_invoke_remediator::aws::clients::Clients;
+use lambda_invoke_remediator::aws::clients::{Clients, shared_config};
 use lambda_invoke_remediator::aws::https::Https;
 use lambda_invoke_remediator::config::Config;
 use lambda_invoke_remediator::handler::HandlerError;
@@ -522,7 +522,7 @@ async fn without_any_account_nothing_is_decided() {
             .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
     });
     let remediator =
-        lambda_invoke_remediator::handler::Remediator::new(config.unwrap(), aws.clients(), aws.clock());
+        lambda_invoke_remediator::handler::Remediator::new(config.unwrap(), aws.clients(), None, aws.clock());
     for made_up in ["function-arn", OF_THE_EMULATOR] {
         let error = invoke_as(&remediator, USER, made_up).await.unwrap_err();
         assert_eq!(error.code(), "OwnAccountUnknown");
@@ -545,7 +545,8 @@ async fn sns_and_ssm_are_called_where_their_arns_say() {
         .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
     });
     let config = config.unwrap();
-    let clients = Clients::new(&Https::new().unwrap(), &config.topic.region, config.allowlist.ssm_region());
+    let shared = shared_config(&Https::new().unwrap());
+    let clients = Clients::new(&shared, &config.topic.region, config.allowlist.ssm_region());
     assert_eq!(clients.sns.config().region().unwrap().as_ref(), "eu-central-1");
     assert_eq!(clients.ssm.unwrap().config().region().unwrap().as_ref(), "eu-west-1");
 }

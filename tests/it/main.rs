@@ -12,6 +12,7 @@ mod events;
 mod fake_aws;
 mod grants;
 mod hostile;
+mod ledger_model;
 mod lines;
 mod pasted;
 mod storms;
