@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use lambda_invoke_remediator::config::DEFAULT_RETENTION_DAYS;
+use lambda_invoke_remediator::ledger::LedgerLocation;
 use remediator_core::arn::principal::Principal;
 use remediator_core::arn::{FunctionArn, is_account};
 use std::path::PathBuf;
@@ -112,6 +114,11 @@ pub(crate) struct Undo {
     /// The allowlist file, to say whether the next denial would grant it again
     #[arg(long, value_name = "FILE")]
     pub(crate) allowlist: Option<PathBuf>,
+    /// The ledger of the function, if it has one: the name or ARN of the DynamoDB table
+    ///
+    /// The undo then takes its turn with the function, and is recorded: what was denied before it grants nothing any more.
+    #[arg(long, value_name = "TABLE", value_parser = ledger)]
+    pub(crate) ledger: Option<LedgerLocation>,
     /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
@@ -149,6 +156,13 @@ fn account(text: &str) -> Result<String, String> {
 fn principal(text: &str) -> Result<Principal, String> {
     Principal::parse(text)
         .ok_or_else(|| "not the ARN of an IAM user or role, arn:aws:iam::ACCOUNT:role/PATH/NAME".to_owned())
+}
+
+fn ledger(text: &str) -> Result<LedgerLocation, String> {
+    LedgerLocation::parse(text, DEFAULT_RETENTION_DAYS).ok_or_else(|| {
+        "neither the name of a DynamoDB table nor its ARN, arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
+            .to_owned()
+    })
 }
 
 fn function(text: &str) -> Result<FunctionArn, String> {

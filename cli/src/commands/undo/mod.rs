@@ -4,17 +4,21 @@
 //! another writer may rest on an earlier read. Asking stands outside: what the operator has not seen counts as nothing to be
 //! done, so that the protocol ends, and begins again after the answer.
 
+mod with_ledger;
+
 use crate::args::Undo;
 use crate::input::allowlist;
 use crate::problem::Problem;
 use crate::ui::diff::diff;
 use crate::ui::output::out;
 use crate::{NO, aws};
+use aws_config::SdkConfig;
 use aws_smithy_types::retry::RetryConfig;
 use dialoguer::Confirm;
 use lambda_invoke_remediator::iam::error::{IamError, NotDone};
 use lambda_invoke_remediator::iam::inline_policies::InlinePolicies;
 use lambda_invoke_remediator::iam::writer::{self, Change, Edit, Written};
+use lambda_invoke_remediator::ledger::Ledger;
 use remediator_core::allowlist::RuleAction;
 use remediator_core::incoming::source::Source;
 use remediator_core::policy::{self, POLICY_NAME, Removal};
@@ -36,9 +40,15 @@ const EMPTY: &str = r#"{"Statement":[]}"#;
 
 pub(crate) async fn run(undo: &Undo) -> Result<ExitCode, Problem> {
     let Undo { principal, function, .. } = undo;
-    let iam = client().await?;
+    let config = aws::config().await?;
+    let iam = client(&config);
+    let ledger = undo.ledger.as_ref().map(|location| Ledger::new(&config, location, SystemTime::now));
     let policies = InlinePolicies::new(&iam, principal);
-    let Some(document) = writer::read(policies).await?.document else {
+    let found = match &ledger {
+        Some(ledger) => with_ledger::read(policies, ledger, undo).await?,
+        None => writer::read(policies).await?.document,
+    };
+    let Some(document) = found else {
         out!("{principal} has no {POLICY_NAME}: there is nothing to take back.");
         return Ok(ExitCode::from(NO));
     };
@@ -56,14 +66,17 @@ pub(crate) async fn run(undo: &Undo) -> Result<ExitCode, Problem> {
     if !agreed(undo)? {
         return Ok(ExitCode::from(NO));
     }
-    take_back(policies, undo, document).await
+    match &ledger {
+        Some(ledger) => with_ledger::take_back(policies, ledger, undo, document).await,
+        None => take_back(policies, undo, document).await,
+    }
 }
 
 /// Returns a client that tries for some seconds to read; what is written is never repeated by it.
-async fn client() -> Result<aws_sdk_iam::Client, Problem> {
+fn client(config: &SdkConfig) -> aws_sdk_iam::Client {
     let retries = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(READ_BACKOFF);
-    let config = aws_sdk_iam::config::Builder::from(&aws::config().await?).retry_config(retries);
-    Ok(aws_sdk_iam::Client::from_conf(config.build()))
+    let config = aws_sdk_iam::config::Builder::from(config).retry_config(retries);
+    aws_sdk_iam::Client::from_conf(config.build())
 }
 
 /// Takes the grant out of the policy that was `shown`, and shows and asks again where the policy is another one by then.
