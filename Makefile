@@ -8,8 +8,10 @@ READY := $(VENV)/.ready
 CHECKOV := .venv-checkov
 DEPLOY_VENV := .venv-deploy
 BENCH_VENV := .venv-bench
+MINISTACK := .venv-ministack
 RIE := target/rie
 EVENT ?= events/user.json
+LEDGER ?=
 DENY ?= licenses sources bans advisories
 FUZZ_SECONDS ?= 60
 ROUNDS ?= 10
@@ -67,8 +69,8 @@ fmt: ## Format the code
 build: $(READY) ## Build the binary that is deployed, for this machine's processor: target/lambda/
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_DIR=target cargo lambda build --release --locked --compiler cargo --output-format zip
 
-demo: $(READY) ## Show the main job: denials through the real binary, against an AWS account on the loopback
-	$(VENV)/bin/python -m local.demo
+demo: $(READY) ## Show the main job: denials through the real binary, against an AWS account on the loopback (LEDGER=1: with a ledger)
+	$(VENV)/bin/python -m local.demo $(if $(filter 1 y yes true,$(LEDGER)),--ledger)
 
 invoke: $(READY) ## The same for one file: make invoke EVENT=events/role.json
 	$(VENV)/bin/python -m local.demo "$(EVENT)"
@@ -90,7 +92,7 @@ check: $(READY) lint-template ## Check format, lints, documentation and template
 lint-template: $(READY) $(CHECKOV)/.ready
 	@CFN_LINT=$(VENV)/bin/cfn-lint CHECKOV=$(CHECKOV)/bin/checkov tools/lint_template.sh
 
-test: $(READY) $(RIE)/.ready ## Run all tests: library, real binary over the wire, template (ONLY=notices, writers, ...: a folder, file or word)
+test: $(READY) $(MINISTACK)/.ready $(RIE)/.ready ## Run all tests: library, real binary over the wire, template (ONLY=notices, writers, ...: a folder, file or word)
 	@$(VENV)/bin/python -m tools.test --only "$(ONLY)"
 
 validate: $(DEPLOY_VENV)/.ready ## Check the template with the SAM CLI, which is set up for it
@@ -135,6 +137,7 @@ bench: bench-binaries $(BENCH_VENV)/.ready ## Measure it beside the floor and a 
 	missed=0; \
 	$(DRIVER) measure $(MEASURED) --floor target/lambda/floor/bootstrap --python $(BENCH_VENV)/bin/python \
 		--peer benches/python --rounds $(ROUNDS) || missed=1; \
+	$(VENV)/bin/python -m benches.ledger target/bench/remediator/bootstrap || missed=1; \
 	$(VENV)/bin/python -m benches.cost && $(DRIVER) grow $(MEASURED) \
 		&& cargo bench --locked --package decision-core-bench && $(VENV)/bin/python -m benches.core_report || missed=1; \
 	exit $$missed
@@ -164,10 +167,11 @@ logs: $(READY) ## Show what became of each event, a line each (SINCE=1h, FOLLOW=
 redrive: $(READY) ## Give the events of both dead-letter queues to the function again (MAX=100, YES=1)
 	@$(VENV)/bin/python -m ops.redrive --stack "$(STACK)" --max "$(MAX)" $(CONSENT)
 
-undo: $(REMEDIATOR) ## Take one grant back: make undo PRINCIPAL=arn:... FUNCTION=arn:... (YES=1)
+undo: $(READY) $(REMEDIATOR) ## Take one grant back: make undo PRINCIPAL=arn:... FUNCTION=arn:... (YES=1)
 	@test -n "$(PRINCIPAL)" || { echo 'whose grant? say PRINCIPAL=arn:aws:iam::ACCOUNT:user/NAME, or role/NAME' >&2; exit 1; }
 	@test -n "$(FUNCTION)" || { echo 'of which function? say FUNCTION=arn:aws:lambda:REGION:ACCOUNT:function:NAME' >&2; exit 1; }
-	@"$(REMEDIATOR)" undo --principal "$(PRINCIPAL)" --function "$(FUNCTION)" $(CONSENT)
+	@$(VENV)/bin/python -m ops.undo --remediator "$(REMEDIATOR)" --stack "$(STACK)" --principal "$(PRINCIPAL)" \
+		--function "$(FUNCTION)" $(CONSENT)
 
 # Whether it is up to date cargo knows.
 target/debug/remediator: FORCE
@@ -194,7 +198,7 @@ diagram: $(READY) ## Draw docs/architecture.svg from docs/architecture.dot, and 
 	$(VENV)/bin/python -m docs.draw
 
 clean: ## Remove all that was built or set up
-	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) $(BENCH_VENV) .pytest_cache .aws-sam
+	rm -rf target fuzz/target $(VENV) $(DEPLOY_VENV) $(CHECKOV) $(BENCH_VENV) $(MINISTACK) .pytest_cache .aws-sam
 
 # What the targets need: virtual environments and programs, set up where a target asks for them.
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT = "281502313273"
 REGION = "us-east-1"
 POLICY_NAME = "LambdaInvokePermission"
+LEDGER = "remediator-ledger"
 OWN_ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/lambda-invoke-remediator"
 
 # The principals in events/: (kind, path, name).
@@ -81,6 +82,11 @@ class Account:
         arn = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])
         self.sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
 
+    def create_ledger(self, name=LEDGER):
+        """Makes the table of a ledger, and returns its name."""
+        create_ledger(self.client("dynamodb"), name)
+        return name
+
     def environment(self, endpoint=None, **variables):
         """Returns the function's environment variables for this account."""
         return {
@@ -137,6 +143,17 @@ class Account:
             for message in messages:
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
                 found.append(json.loads(message["Body"]))
+
+
+def create_ledger(dynamodb, name):
+    """Makes the table of a ledger by any client of DynamoDB."""
+    keys = {"pk": "HASH", "sk": "RANGE"}
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+    )
 
 
 @contextmanager

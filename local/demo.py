@@ -3,6 +3,7 @@
     python -m local.demo                a user's denial twice, a user with a path, a role, two refusals; then a pasted error of a
                                         role, and lines of a log
     python -m local.demo EVENT...       these events instead
+    python -m local.demo --ledger ...   with a ledger, the table that all execution environments share; shows what lies in it
 """
 
 import base64
@@ -12,7 +13,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 
 from local.aws import POLICY_NAME, ROOT, account
@@ -103,7 +106,20 @@ def run_one(aws, function, event, is_brief=False):
     return reply
 
 
+def show_ledger(aws, table):
+    """Shows what lies in the ledger, a line each, and one record in full."""
+    items = aws.client("dynamodb").get_paginator("scan").paginate(TableName=table).build_full_result()["Items"]
+    print(f"\n{'=' * 100}\nThe ledger: {len(items)} items")
+    keys = sorted((item["pk"]["S"], item["sk"]["S"]) for item in items)
+    show("What lies in it: partition key, sort key", "\n".join(f"{pk:<62} {sk}" for pk, sk in keys))
+    records = [item for item in items if item["sk"]["S"].startswith("log#")]
+    if records:
+        show_json("One entry of its log", {name: next(iter(value.values())) for name, value in sorted(records[0].items())})
+
+
 def main(arguments):
+    has_ledger = "--ledger" in arguments
+    arguments = [argument for argument in arguments if argument != "--ledger"]
     events = [Path(argument).resolve() for argument in arguments]
     for event in events:
         if not event.is_file():
@@ -112,14 +128,24 @@ def main(arguments):
     if subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=ROOT).returncode != 0:
         sys.exit("the function could not be built; see above")
     # No notice is suppressed, so that each event shows its own.
-    with account() as aws, emulator(aws.environment(NOTICE_INTERVAL="0")) as function:
+    with ExitStack() as stack:
+        aws = stack.enter_context(account())
+        table = aws.create_ledger() if has_ledger else None
+        shared = {"LEDGER_TABLE": table} if table else {}
+        function = stack.enter_context(emulator(aws.environment(NOTICE_INTERVAL="0", **shared)))
+        began = time.monotonic()
         replies = [run_one(aws, function, event) for event in events or [ROOT / f"events/{name}.json" for name in EVENTS]]
         if not events:
             replies += [run_one(aws, function, ROOT / f"events/{name}.json", is_brief=True) for name in OTHER_WAYS]
+        took = time.monotonic() - began
+        if table:
+            show_ledger(aws, table)
     outcomes = [outcome.get("outcome") for reply in replies for outcome in outcomes_of(reply)]
     if not events and outcomes != EXPECTED:
         sys.exit(f"the outcomes were {outcomes}, expected {EXPECTED}")
-    print(f"\n{'=' * 100}\nDone: {', '.join(str(outcome) for outcome in outcomes) or 'nothing'}.")
+    other = "" if has_ledger else " A grant is watched for three seconds; `make demo LEDGER=1` shows the way without that wait."
+    print(f"\n{'=' * 100}\nIt took {took:.1f} seconds.{other}")
+    print(f"Done: {', '.join(str(outcome) for outcome in outcomes) or 'nothing'}.")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-KEPT_HEADERS = ("content-type", "x-amzn-requestid", "x-amzn-errortype")
+KEPT_HEADERS = ("content-type", "x-amz-crc32", "x-amzn-requestid", "x-amzn-errortype")
 
 
 class Forwarding(BaseHTTPRequestHandler):

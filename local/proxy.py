@@ -19,6 +19,7 @@ class Answer:
 
     status: int
     body: bytes
+    content_type: str = "text/xml"
 
 
 # Ways to end a call without an answer: reset the connection; break the answer off in its middle; never answer.
@@ -33,6 +34,8 @@ class Fault:
 
     kind: Answer | str
     is_carried_out: bool = False
+    # How late a LATE call is carried out.
+    seconds: float = LATE_SECONDS
 
 
 class Proxy:
@@ -46,9 +49,17 @@ class Proxy:
         self.fault = lambda action, count: None
         # Runs after a call was carried out and before it is answered. Gets its action, and how often that was called before.
         self.before_answer = lambda action, count: None
-        # The longest random delay of a call, in seconds.
-        self.delay = 0.0
+        # The shortest and the longest random delay of a call, in seconds.
+        self.least_delay = self.delay = 0.0
         self.lock = threading.Lock()
+
+    def fault_of(self, action, count, parameters):
+        """Returns the fault for a call, or None. Who needs the parameters as well puts another function in its place."""
+        return self.fault(action, count)
+
+    def answering(self, action, count, parameters):
+        """Runs after a call was carried out and before it is answered, likewise."""
+        self.before_answer(action, count)
 
     def actions(self):
         return [action for action, _ in self.calls]
@@ -68,7 +79,7 @@ class Proxy:
 def _action(headers, body):
     """Returns the IAM action and the parameters of a request in the query protocol or the JSON protocol."""
     if target := headers.get("X-Amz-Target"):
-        service = {"AmazonSSM": "ssm"}[target.split(".")[0]]
+        service = {"AmazonSSM": "ssm", "DynamoDB_20120810": "dynamodb"}[target.split(".")[0]]
         return f"{service}:{target.split('.')[1]}", json.loads(body)
     parameters = {name: values[0] for name, values in urllib.parse.parse_qs(body.decode()).items()}
     # The credential's scope names the service: Credential=KEY/DATE/REGION/SERVICE/aws4_request
@@ -83,14 +94,14 @@ class _Handler(Forwarding):
         action, parameters = _action(self.headers, body)
         count = proxy.note(action, parameters)
         if proxy.delay:
-            time.sleep(random.uniform(0, proxy.delay))
-        fault = proxy.fault(action, count)
+            time.sleep(random.uniform(proxy.least_delay, proxy.delay))
+        fault = proxy.fault_of(action, count, parameters)
         if fault is None:
             answer = self.forward(body)
-            proxy.before_answer(action, count)
+            proxy.answering(action, count, parameters)
             self.answer(*answer)
         elif fault.kind == LATE:
-            time.sleep(LATE_SECONDS)
+            time.sleep(fault.seconds)
             self.forward(body)
             self.spoil(DROP)
         else:
@@ -101,7 +112,7 @@ class _Handler(Forwarding):
     def spoil(self, kind):
         self.close_connection = True
         if isinstance(kind, Answer):
-            self.answer(kind.status, [("Content-Type", "text/xml")], kind.body)
+            self.answer(kind.status, [("Content-Type", kind.content_type)], kind.body)
             return
         if kind == HANG:
             # Until the client gives up.

@@ -43,13 +43,13 @@ class Function:
     def __init__(self, process, log, server):
         self.process, self.log, self._server = process, log, server
 
-    def invoke(self, payload, arn=FUNCTION_ARN, timeout=60.0):
-        """Sends bytes, or a value as JSON, and returns the answer. `timeout` is the function's own, in seconds. If the function
-        reported why it cannot start, that is the answer."""
+    def invoke(self, payload, arn=FUNCTION_ARN, timeout=60.0, skew=0):
+        """Sends bytes, or a value as JSON, and returns the answer. `timeout` is the function's own, in seconds; its deadline is by
+        a clock that is `skew` seconds ahead. If the function reported why it cannot start, that is the answer."""
         if not isinstance(payload, bytes):
             payload = json.dumps(payload).encode()
         request_id = str(uuid.uuid4())
-        self._server.events.put((request_id, payload, arn, time.time() + timeout))
+        self._server.events.put((request_id, payload, arn, time.time() + skew + timeout))
         deadline = time.monotonic() + timeout + 5
         while time.monotonic() < deadline:
             try:
@@ -67,6 +67,11 @@ class Function:
     def init_error(self):
         """The function's report of why it cannot start, or None if it sent none."""
         return self._server.init_error
+
+    @property
+    def polled_at(self):
+        """The monotonic time at which it first asked for an event, or None."""
+        return self._server.polled_at
 
     def output(self):
         return Path(self.log).read_text(errors="replace")
@@ -90,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self):
+        self.server.polled_at = self.server.polled_at or time.monotonic()
         while True:
             try:
                 request_id, payload, arn, deadline = self.server.events.get(timeout=0.2)
@@ -138,6 +144,7 @@ def function(binary, variables):
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     server.events, server.replies, server.is_over, server.init_error = queue.Queue(), queue.Queue(), False, None
+    server.polled_at = None
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     environment = {
         "PATH": os.environ["PATH"],

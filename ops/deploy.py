@@ -31,6 +31,8 @@ The SAM CLI asks for the stack's parameters now. Return takes the value in brack
   PrincipalArns   the users and roles whose policies IAM lets the function write: as narrow as your list
   Mode            dry-run is recommended first: the function decides and notifies, and writes nothing. Deploy enforce later
   CreateTrail     yes only if no trail of this region records Lambda data events; CloudTrail charges for them
+  Ledger          create for one memory of all execution environments, in DynamoDB, and grants without the wait of 3 seconds;
+                  in a second region of the account, the ARN of the first one's table: see docs/operations.md
   ReportSource, DeniedInvokeLogGroup   more ways in than CloudTrail, off while they are empty: see docs/reporting.md
 template.yaml describes the others. Say yes to saving the arguments, under the name that the SAM CLI offers.
 """

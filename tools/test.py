@@ -12,7 +12,7 @@ import sys
 from tools.crates import FUNCTION, ROOT, TESTED
 
 E2E = ROOT / "tests/e2e"
-WORKERS, FEW_WORKERS = 8, 4
+WORKERS, FEW_WORKERS, LEDGER_WORKERS = 8, 4, 3
 # What pytest ends with where it finds no test.
 NO_TESTS = 5
 
@@ -75,7 +75,9 @@ def all_of_them():
     for package in TESTED:
         run(*cargo("test", package))
     build()
-    run(*pytest("--numprocesses", str(WORKERS)))
+    # Each test of the ledger is many processes at once, with time limits of seconds: fewer of them beside each other.
+    run(*pytest("--numprocesses", str(WORKERS), "--ignore", "tests/e2e/ledger"))
+    run(*pytest("--numprocesses", str(LEDGER_WORKERS), "tests/e2e/ledger"))
 
 
 def only(word):

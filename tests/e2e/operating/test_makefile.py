@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from local.aws import ACCOUNT, REGION, ROOT
-from support.stack_targets import STACK, called, is_told_plainly
+from support.created import Created
+from support.stack_targets import PARAMETER, STACK, called, is_told_plainly
 
 SECTIONS = ["Develop", "Verify", "Operate", "Maintain"]
 TARGETS = ["deploy", "allowlist", "canary", "logs", "redrive", "undo"]
@@ -45,7 +46,7 @@ def test_every_target_knows_how_to_get_what_it_needs(tmp_path):
         assert done.returncode == 0, f"{target}: {done.stderr}"
 
 
-ASKING_AWS = [["allowlist", "ALLOWLIST=allowlist.example.json", "YES=1"], ["logs"], ["redrive", "YES=1"]]
+ASKING_AWS = [["allowlist", "ALLOWLIST=allowlist.example.json", "YES=1"], ["logs"], ["redrive", "YES=1"], ["undo", *WHOSE, "YES=1"]]
 
 
 @pytest.mark.parametrize("arguments", ASKING_AWS, ids=lambda arguments: arguments[0])
@@ -86,6 +87,8 @@ def test_undo_and_canary_are_the_tools(make, remediator):
     assert called(remediator) == ["undo", "--principal", principal, "--function", function]
     assert make("undo", *WHOSE, "YES=1").returncode == 0
     assert called(remediator)[-1] == "--yes"
+    done = make("undo", *WHOSE, "STACK=nobodys")
+    assert done.returncode == 0 and "--ledger" not in called(remediator) and "no stack nobodys" in done.stderr
     assert make("canary", "YES=1", "STACK=mine").returncode == 0
     assert called(remediator) == ["canary", "--stack", "mine", "--yes"]
     # No other word than a yes is one.
@@ -93,6 +96,32 @@ def test_undo_and_canary_are_the_tools(make, remediator):
     assert called(remediator) == ["canary", "--stack", STACK]
     remediator.with_suffix(".status").write_text("1")
     assert make("canary").returncode != 0
+
+
+LEDGERS = {"own": "create", "of-another-region": f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/shared"}
+
+
+@pytest.mark.parametrize("name", LEDGERS)
+def test_undo_hands_over_the_stacks_ledger(make, remediator, the_account, template, name):
+    parameters = {"Allowlist": f"ssm:{PARAMETER}", "PrincipalArns": f"arn:aws:iam::{ACCOUNT}:user/remotion_user"}
+    outputs = Created(the_account, template, f"ledger-{name}", {**parameters, "Ledger": LEDGERS[name]}).outputs
+    principal, function = (text.split("=")[1] for text in WHOSE)
+    done = make("undo", *WHOSE, f"STACK=ledger-{name}", "YES=1")
+    assert done.returncode == 0, done.stderr
+    ledger = outputs["LedgerTableArn"]
+    assert ledger.startswith("arn:aws:dynamodb:") and (LEDGERS[name] in ("create", ledger))
+    assert called(remediator) == ["undo", "--principal", principal, "--function", function, "--ledger", ledger, "--yes"]
+    # The tool's own status is make's.
+    remediator.with_suffix(".status").write_text("1")
+    assert make("undo", *WHOSE, f"STACK=ledger-{name}", "YES=1").returncode != 0
+
+
+def test_an_undo_that_might_not_be_recorded_is_none(make, remediator):
+    """Where the stack cannot be asked for, nobody knows whether it has a ledger."""
+    remediator.with_suffix(".called").write_text("")
+    done = make("undo", *WHOSE, "YES=1", AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    assert is_told_plainly(done).startswith("AWS cannot be reached: ")
+    assert called(remediator) == []
 
 
 def test_undo_asks_for_what_is_missing(make):

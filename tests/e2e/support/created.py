@@ -15,6 +15,8 @@ from moto.cloudformation.parsing import get_model_map
 from local.aws import ACCOUNT, REGION
 from support.cloudformation import Stack, translate
 
+# Properties that moto's CloudFormation leaves out of a table, and the calls that set them.
+OF_A_TABLE = {"TimeToLiveSpecification": "update_time_to_live", "PointInTimeRecoverySpecification": "update_continuous_backups"}
 # Types that moto's CloudFormation leaves out, and how they are created here.
 BY_CALL = {
     "AWS::CloudTrail::Trail": "trail",
@@ -54,6 +56,8 @@ class Created:
             if key in self.left_out and self.stack.creates(item):
                 properties = self.stack.resolve(item["Properties"])
                 getattr(self, BY_CALL[item["Type"]])(f"{name}-{key}", properties)
+        if self.stack.creates(self.template["Resources"]["LedgerTable"]):
+            self.finish_the_table(self.outputs["LedgerTableArn"].split("/")[1])
 
     def create(self, parameters):
         self.s3.create_bucket(Bucket="bucket")
@@ -69,6 +73,12 @@ class Created:
         [stack] = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"]
         assert stack["StackStatus"] == "CREATE_COMPLETE"
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def finish_the_table(self, name):
+        dynamodb = self.account.client("dynamodb")
+        properties = self.stack.resolve(self.template["Resources"]["LedgerTable"]["Properties"])
+        for key, call in OF_A_TABLE.items():
+            getattr(dynamodb, call)(TableName=name, **{key: properties[key]})
 
     def without_references(self, value):
         """moto knows no attribute of what it left out; the ARNs of alarms and trail follow from their names."""
@@ -95,6 +105,7 @@ class Created:
         names = {key: url.split("/")[-1] for key, url in queues.items()}
         rule = self.outputs["RuleName"]
         reports = self.outputs.get("ReportRuleName")
+        ledger = self.outputs.get("LedgerTableArn")
         buckets = [item["Name"] for item in self.s3.list_buckets()["Buckets"] if item["Name"].startswith(f"{self.name}-")]
         resources = {
             **queues,
@@ -110,6 +121,7 @@ class Created:
             "Role.Arn": self.outputs["RoleArn"],
             "Topic": self.outputs["TopicArn"],
             **({"ReportRule": reports, "ReportRule.Arn": self.account.events.describe_rule(Name=reports)["Arn"]} if reports else {}),
+            **({"LedgerTable.Arn": ledger} if ledger else {}),
             **{"TrailBucket": bucket for bucket in buckets},
             **{"TrailBucket.Arn": f"arn:aws:s3:::{bucket}" for bucket in buckets},
         }

@@ -26,6 +26,10 @@ def on_condition(**values):
 
 VIA = {"StringLike": {"kms:ViaService": ["sns.us-east-1.*", "sqs.us-east-1.*"]}}
 BEFORE = allow("iam:*", "*", Condition={"DateLessThan": {"aws:CurrentTime": "2026-12-25T00:00:00Z"}})
+TABLE, KEYS = "arn:aws:dynamodb:us-east-1:281502313273:table/ledger", "dynamodb:LeadingKeys"
+OWN_KEYS = {"ForAllValues:StringLike": {KEYS: "281502313273#*"}, "Null": {KEYS: "false"}}
+ON_KEYS = allow("dynamodb:BatchGetItem", TABLE, Condition=OWN_KEYS)
+OPEN_ON_KEYS = allow("dynamodb:BatchGetItem", TABLE, Condition={"ForAllValues:StringLike": {KEYS: "281502313273#*"}})
 # (statements, action, resource, context, what is to come of it)
 CASES = {
     "no statement": ([], "iam:GetUserPolicy", USER, {}, "NotApplicable"),
@@ -66,6 +70,11 @@ CASES = {
     "at that time": ([BEFORE], "iam:PutUserPolicy", USER, {"aws:CurrentTime": "2026-12-25T00:00:00Z"}, "NotApplicable"),
     "after that time": ([BEFORE], "iam:PutUserPolicy", USER, {"aws:CurrentTime": "2027-01-01T00:00:00Z"}, "NotApplicable"),
     "at no time": ([BEFORE], "iam:PutUserPolicy", USER, {}, "NotApplicable"),
+    "all keys": ([ON_KEYS], "dynamodb:BatchGetItem", TABLE, {KEYS: ["281502313273#user/a", "281502313273#role/b"]}, "Allow"),
+    "one key of two": ([ON_KEYS], "dynamodb:BatchGetItem", TABLE, {KEYS: ["281502313273#user/a", "111122223333#role/b"]}, "NotApplicable"),
+    "a key that only contains the account": ([ON_KEYS], "dynamodb:BatchGetItem", TABLE, {KEYS: ["x281502313273#user/a"]}, "NotApplicable"),
+    "no keys at all": ([ON_KEYS], "dynamodb:BatchGetItem", TABLE, {}, "NotApplicable"),
+    "no keys at all, and none asked for": ([OPEN_ON_KEYS], "dynamodb:BatchGetItem", TABLE, {}, "Allow"),
     "no condition in one of two statements": ([on_condition(tag="video"), allow("iam:*", USER)], "iam:PutUserPolicy", USER, {}, "Allow"),
 }  # fmt: skip
 

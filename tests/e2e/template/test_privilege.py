@@ -6,10 +6,11 @@ The policies are those that the translated template attaches to the role, with v
 
 import json
 import re
+import time
 
 import pytest
 
-from local.aws import ACCOUNT, OWN_ROLE_ARN, PRINCIPALS, REGION, allowlist
+from local.aws import ACCOUNT, LEDGER, OWN_ROLE_ARN, PRINCIPALS, REGION, allowlist
 from support.cloudformation import Stack
 from support.denied import denied, session, user
 from support.events import event
@@ -18,6 +19,7 @@ from support.judge import Call, allowed, judge
 PARAMETER = "/remediator/allowlist"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:denied-invokes"
 LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:remediator-LogGroup-1A2B3C"
+TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{LEDGER}"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:remediator-FailedInvocations-1A2B3C"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator-Function-1A2B3C"
 # What Ref and GetAtt give for the stack's resources.
@@ -28,6 +30,7 @@ RESOURCES = {
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-loggroup.html
     "LogGroup.Arn": f"{LOG_GROUP}:*",
     "FailedInvocations.Arn": QUEUE,
+    "LedgerTable.Arn": TABLE,
 }
 ARNS = {f"{kind}/{name}": f"arn:aws:iam::{ACCOUNT}:{kind}{path}{name}" for kind, path, name in PRINCIPALS}
 LISTED = [principal for rule in json.loads(allowlist())["rules"] for principal in rule["principals"]]
@@ -53,10 +56,37 @@ def policies(translated):
     """What is attached to the role in a stack with these parameters."""
 
     def policies(**parameters):
-        stack = Stack(translated, {"Allowlist": f"ssm:{PARAMETER}", "PrincipalArns": LISTED, **parameters}, RESOURCES)
+        stack = Stack(translated, {"Allowlist": f"ssm:{PARAMETER}", "PrincipalArns": LISTED, "Ledger": "create", **parameters}, RESOURCES)
         return [stack.resolve(translated["Resources"]["Permissions"]["Properties"]["PolicyDocument"])]
 
     return policies
+
+
+LEADING_KEYS = "dynamodb:LeadingKeys"
+
+
+def on_table(action, table, *keys):
+    """A call on the items with these partition keys, which DynamoDB gives to conditions."""
+    return Call(action, table, {LEADING_KEYS: sorted(set(keys))})
+
+
+def call_on_table(action, parameters):
+    match action.split(":")[1]:
+        case "BatchGetItem":
+            [(table, found)] = parameters["RequestItems"].items()
+            items = found["Keys"]
+        case "BatchWriteItem":
+            [(table, requests)] = parameters["RequestItems"].items()
+            pairs = [pair for request in requests for pair in request.items()]
+            items = [item["Item" if kind == "PutRequest" else "Key"] for kind, item in pairs]
+        case "Query":
+            assert parameters["KeyConditionExpression"].startswith("pk = :pk AND ")
+            table, items = parameters["TableName"], [{"pk": parameters["ExpressionAttributeValues"][":pk"]}]
+        case "PutItem":
+            table, items = parameters["TableName"], [parameters["Item"]]
+        case _:
+            table, items = parameters["TableName"], [parameters["Key"]]
+    return on_table(action, table, *(item["pk"]["S"] for item in items))
 
 
 def call_of(action, parameters):
@@ -69,6 +99,8 @@ def call_of(action, parameters):
             return Call(action, ARNS.get(name, iam_arn(name)))
         case ["sns", _]:
             return Call(action, parameters["TopicArn"])
+        case ["dynamodb", _]:
+            return call_on_table(action, parameters)
         case ["ssm", _]:
             return Call(action, parameter_arn(parameters["Name"]))
     raise ValueError(f"{action}: on which resource is that?")
@@ -82,6 +114,22 @@ def test_the_role_has_no_other_policy(translated):
     assert resources["Permissions"]["Properties"]["RoleName"] == {"Ref": "Role"}
     assert not {"Policies", "ManagedPolicyArns"} & set(resources["Role"]["Properties"])
     assert resources["Function"]["Properties"]["Role"] == {"Fn::GetAtt": ["Role", "Arn"]}
+
+
+def with_ledger(account):
+    """A run with a ledger: a lock that somebody else holds for two more seconds, a grant, and a refusal twice."""
+    dynamodb = account.client("dynamodb")
+    if LEDGER not in dynamodb.list_tables()["TableNames"]:
+        account.create_ledger()
+    lock = {"pk": f"{ACCOUNT}#user/remotion_user", "sk": "lock", "owner": "somebody"}
+    item = {name: {"S": text} for name, text in lock.items()}
+    numbers = {"version": 1, "leaseEnds": int(time.time()) + 2, "ttl": int(time.time()) + 60}
+    item.update({name: {"N": str(number)} for name, number in numbers.items()})
+    dynamodb.put_item(TableName=LEDGER, Item=item)
+    refused = event("not-allowlisted")
+    again = {**refused, "detail": {**refused["detail"], "eventID": "another"}}
+    shared = {"LEDGER_TABLE": TABLE, "NOTICE_INTERVAL": "600"}
+    return shared, [event("user"), refused, again], ["granted", "refused", "refused"]
 
 
 @pytest.fixture
@@ -106,6 +154,11 @@ def made(start, account, calls):
             events = [event(item) if isinstance(item, str) else item for item in events]
             replies = [function.invoke(item) for item in events]
         assert {reply.body.get("outcome") for reply in replies} == outcomes
+    account.delete_policies()
+    variables, events, outcomes = with_ledger(account)
+    with start(ALLOWLIST=f"ssm:{PARAMETER}", **variables) as function:
+        replies = [function.invoke(item) for item in events]
+    assert [reply.body.get("outcome") for reply in replies] == outcomes, replies
     found = []
     for call in (call_of(*call) for call in calls.calls):
         if call not in found:
@@ -129,6 +182,9 @@ def test_what_lambda_does_with_the_role_is_allowed(policies):
     assert allowed(policies(), BY_LAMBDA) == BY_LAMBDA
 
 
+# What the role may do to items of the ledger; items of its own account, and of another one that shares the table.
+ON_ITEMS = ["BatchGetItem", "BatchWriteItem", "DeleteItem", "PutItem", "Query", "UpdateItem"]
+OWN_ITEMS, OTHER_ITEMS = f"{ACCOUNT}#user/remotion_user", "111122223333#user/remotion_user"
 CALLS_ON_PRINCIPALS = ["Get{}", "Get{}Policy", "Put{}Policy", "List{}Policies"]
 
 
@@ -195,6 +251,19 @@ OTHER_CALLS = [
     Call("sns:Subscribe", TOPIC),
     Call("sns:AddPermission", TOPIC),
     Call("sns:DeleteTopic", TOPIC),
+    *(
+        on_table(f"dynamodb:{name}", TABLE, OWN_ITEMS)
+        for name in [
+            "ConditionCheckItem", "CreateBackup", "DeleteTable", "DescribeTable", "ExportTableToPointInTime", "GetItem", "PartiQLSelect",
+            "PartiQLUpdate", "PutResourcePolicy", "RestoreTableToPointInTime", "Scan", "UpdateContinuousBackups", "UpdateTable",
+            "UpdateTimeToLive",
+        ]
+    ),
+    *(on_table(f"dynamodb:{name}", table, OWN_ITEMS) for name in ON_ITEMS for table in [f"{TABLE}-2", f"{TABLE}/index/any"]),
+    *(on_table(f"dynamodb:{name}", TABLE, OTHER_ITEMS) for name in ON_ITEMS),
+    *(on_table(f"dynamodb:{name}", TABLE, OWN_ITEMS, OTHER_ITEMS) for name in ["BatchGetItem", "BatchWriteItem"]),
+    # No call of these is without a key. Should one be, it is not let through.
+    *(Call(f"dynamodb:{name}", TABLE) for name in ON_ITEMS),
     Call("ssm:GetParameter", parameter_arn("/other")),
     Call("ssm:GetParameter", parameter_arn(f"{PARAMETER}2")),
     Call("ssm:GetParameter", parameter_arn(f"{PARAMETER}/secret")),
@@ -251,19 +320,47 @@ def with_key(service, key=KEY, region=REGION):
     return [Call(f"kms:{action}", key, context) for action in ("Decrypt", "GenerateDataKey")]
 
 
-def test_a_key_is_used_for_the_topic_and_the_queue_and_for_nothing_else(policies):
+def test_a_key_is_used_for_topic_queue_and_ledger_and_for_nothing_else(policies):
     encrypted = policies(KmsKeyArn=KEY)
-    wanted = with_key("sns") + with_key("sqs")
+    wanted = with_key("sns") + with_key("sqs") + with_key("dynamodb")
     assert allowed(encrypted, wanted) == wanted
+    assert allowed(policies(KmsKeyArn=KEY, Ledger="none"), with_key("dynamodb")) == []
+    # A table that was restored from the stack's own one has its key, and is named by its ARN.
+    assert allowed(policies(KmsKeyArn=KEY, Ledger=f"{TABLE}-restored"), with_key("dynamodb")) == with_key("dynamodb")
     assert allowed(policies(), wanted) == []
     others = [
         *(call for service in (None, "s3", "ssm", "secretsmanager") for call in with_key(service)),
         *with_key("sns", key=KEY.replace("1111", "9999")),
         *with_key("sqs", region="eu-west-1"),
+        *with_key("dynamodb", region="eu-west-1"),
         *(Call(f"kms:{action}", KEY, wanted[0].context) for action in ("CreateGrant", "PutKeyPolicy", "ReEncryptFrom")),
     ]
     assert allowed(encrypted, others) == []
     assert allowed(encrypted, ON_OTHERS + ON_ITSELF + OTHER_CALLS) == []
+
+
+# The table of a stack of its own, and those that an ARN names: of another region, and of another account.
+TABLES = {
+    "create": TABLE,
+    "of another region": TABLE.replace(REGION, "eu-west-1"),
+    "of another account": TABLE.replace(ACCOUNT, "111122223333"),
+}
+
+
+@pytest.mark.parametrize("ledger", TABLES)
+def test_the_own_items_of_the_ledger_may_be_touched_and_no_others(ledger, policies):
+    found = policies(Ledger="create" if ledger == "create" else TABLES[ledger])
+    for name, table in TABLES.items():
+        calls = [on_table(f"dynamodb:{action}", table, OWN_ITEMS, f"{ACCOUNT}#check") for action in ON_ITEMS]
+        assert allowed(found, calls) == (calls if name == ledger else [])
+        assert allowed(found, [on_table(f"dynamodb:{action}", table, OTHER_ITEMS) for action in ON_ITEMS]) == []
+    [statement] = [item for item in found[0]["Statement"] if item["Sid"] == "KeepTheLedger"]
+    assert statement["Action"] == [f"dynamodb:{action}" for action in ON_ITEMS]
+
+
+def test_without_a_ledger_no_table_may_be_touched(policies):
+    calls = [on_table(f"dynamodb:{action}", table, OWN_ITEMS) for action in ON_ITEMS for table in TABLES.values()]
+    assert judge(policies(Ledger="none"), calls) == ["NotApplicable"] * len(calls)
 
 
 def test_a_list_that_is_not_in_ssm_lets_no_parameter_be_read(policies):

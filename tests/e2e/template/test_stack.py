@@ -6,6 +6,7 @@ import pytest
 
 from local import aws
 from local.aws import ACCOUNT, REGION
+from support.cloudformation import Stack
 from support.created import BY_CALL, Created
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11112222-3333-4444-5555-666677778888"
@@ -20,6 +21,8 @@ EVERYTHING = {
     "RequiredTagValue": "yes",
     "Mode": "dry-run",
     "NoticeInterval": "60",
+    "Ledger": "create",
+    "LedgerRetentionDays": "60",
     "ReservedConcurrency": "1",
     "NotificationEmail": "team@example.com",
     "AlarmTopicArn": ALARMS,
@@ -70,7 +73,7 @@ ALWAYS = {
 
 def test_the_outputs(plain, everything):
     assert set(plain.outputs) == ALWAYS
-    assert set(everything.outputs) == ALWAYS | {"AllowlistParameter", "TrailArn", "ReportRuleName"}
+    assert set(everything.outputs) == ALWAYS | {"LedgerTableArn", "AllowlistParameter", "TrailArn", "ReportRuleName"}
     assert everything.outputs["AllowlistParameter"] == "/remediator/allowlist"
     for created in (plain, everything):
         assert all(created.outputs.values())
@@ -79,6 +82,41 @@ def test_the_outputs(plain, everything):
         assert created.outputs["DashboardUrl"] == url + created.outputs["DashboardName"]
         found = created.function.get_function(FunctionName=created.outputs["FunctionName"])["Configuration"]
         assert (found["FunctionArn"], found["Role"]) == (created.outputs["FunctionArn"], created.outputs["RoleArn"])
+
+
+def test_without_a_ledger_there_is_no_table(plain):
+    assert plain.account.client("dynamodb").list_tables()["TableNames"] == []
+    variables = plain.function.get_function(FunctionName=plain.outputs["FunctionName"])["Configuration"]["Environment"]["Variables"]
+    assert not [name for name in variables if name.startswith("LEDGER")]
+
+
+def test_the_ledger_is_encrypted_without_a_key_as_well(plain):
+    stack = Stack(plain.template, {"Ledger": "create"})
+    properties = stack.resolve(plain.template["Resources"]["LedgerTable"]["Properties"])
+    assert properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+
+
+def test_the_ledger_has_the_keys_and_is_kept(everything):
+    dynamodb = everything.account.client("dynamodb")
+    arn = everything.outputs["LedgerTableArn"]
+    table = dynamodb.describe_table(TableName=arn.split("/")[1])["Table"]
+    assert table["TableArn"] == arn
+    assert [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]] == [("pk", "HASH"), ("sk", "RANGE")]
+    assert {item["AttributeName"]: item["AttributeType"] for item in table["AttributeDefinitions"]} == {"pk": "S", "sk": "S"}
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST" and table["DeletionProtectionEnabled"]
+    expiry = dynamodb.describe_time_to_live(TableName=arn.split("/")[1])["TimeToLiveDescription"]
+    assert expiry == {"AttributeName": "ttl", "TimeToLiveStatus": "ENABLED"}
+    backups = dynamodb.describe_continuous_backups(TableName=arn.split("/")[1])["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    resource = everything.template["Resources"]["LedgerTable"]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    # moto's CloudFormation reads this property as the API has it, which is not as CloudFormation has it.
+    assert everything.stack.resolve(resource["Properties"])["SSESpecification"] == {
+        "SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY,
+    }  # fmt: skip
+    found = everything.function.get_function(FunctionName=everything.outputs["FunctionName"])["Configuration"]
+    variables = found["Environment"]["Variables"]
+    assert (variables["LEDGER_TABLE"], int(variables["LEDGER_RETENTION_DAYS"])) == (arn, 60)
 
 
 def test_the_function(plain, everything):
@@ -262,5 +300,5 @@ def test_the_role_has_its_one_policy(plain, everything):
         assert created.account.iam.list_role_policies(RoleName=role)["PolicyNames"] == ["Remediate"]
         document = created.account.iam.get_role_policy(RoleName=role, PolicyName="Remediate")["PolicyDocument"]
         sids[created.name] = {statement["Sid"] for statement in document["Statement"]}
-    assert sids["everything"] - sids["plain"] == {"ReadTheAllowlist", "EncryptForTheTopicAndTheQueue"}
+    assert sids["everything"] - sids["plain"] == {"KeepTheLedger", "ReadTheAllowlist", "EncryptForTheTopicAndTheQueue"}
     assert sids["plain"] < sids["everything"]

@@ -15,7 +15,7 @@ from support.log_batch import each
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 # Statements that only some stacks have, and their condition.
-CONDITIONAL = {"ReadTheAllowlist": "AllowlistIsInSsm", "EncryptForTheTopicAndTheQueue": "HasKey"}
+CONDITIONAL = {"ReadTheAllowlist": "AllowlistIsInSsm", "KeepTheLedger": "HasLedger", "EncryptForTheTopicAndTheQueue": "HasKey"}
 
 
 def statements(template):
@@ -110,12 +110,14 @@ def test_the_pattern_lets_through_what_the_function_does_not_ignore(path, bus, f
 
 def test_the_role_may_do_what_the_code_does_and_no_more(template):
     policies = "(?:get|put|delete)_(?:user|role)_policy|list_(?:user|role)_policies|get_(?:user|role)"
-    calls = rf"\.({policies}|publish|get_parameter)\(\)"
+    table = "(?:put|update|delete|batch_get|batch_write)_item|query"
+    calls = rf"\.({policies}|publish|get_parameter|{table})\(\)"
     services = {"publish": "sns", "get_parameter": "ssm"}
     called = set()
     for name in rust.every(calls, rust.FUNCTION):
         action = "".join(word.title() for word in name.split("_"))
-        called.add(f"{services.get(name, 'iam')}:{action}")
+        service = "dynamodb" if re.fullmatch(table, name) else services.get(name, "iam")
+        called.add(f"{service}:{action}")
     # The writer deletes where a change comes to a deletion. Nothing in the function does: that is the operator's tool.
     code = "".join(rust.sources(rust.FUNCTION).values())
     assert re.findall(r"Edit::Delete(?! =>)", re.sub("//.*", "", code)) == []
@@ -128,6 +130,7 @@ def test_the_role_may_do_what_the_code_does_and_no_more(template):
         "WriteInlinePolicies": {action for action in called if action.startswith("iam:Put")},
         "NeverOnItself": {"iam:*"},
         "PublishNotices": {"sns:Publish"},
+        "KeepTheLedger": {action for action in called if action.startswith("dynamodb:")},
         "ReadTheAllowlist": {"ssm:GetParameter"},
         "WriteTheLog": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "KeepFailedInvocations": {"sqs:SendMessage"},
@@ -139,6 +142,13 @@ def test_the_role_may_do_what_the_code_does_and_no_more(template):
         assert allowed[sid]["Resource"] == {"Ref": "PrincipalArns"}
     assert allowed["PublishNotices"]["Resource"] == {"Ref": "Topic"}
     assert allowed["EncryptForTheTopicAndTheQueue"]["Resource"] == {"Ref": "KmsKeyArn"}
+    table = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
+    assert allowed["KeepTheLedger"]["Resource"] == {"Fn::If": ["CreatesLedger", table, {"Ref": "Ledger"}]}
+    assert len(allowed["KeepTheLedger"]["Action"]) == 6
+    # Each key of the ledger begins with the account: core/src/ledger/key.rs.
+    own = {"Fn::Sub": "${AWS::AccountId}#*"}
+    keys = "dynamodb:LeadingKeys"
+    assert allowed["KeepTheLedger"]["Condition"] == {"ForAllValues:StringLike": {keys: own}, "Null": {keys: "false"}}
     deny = allowed["NeverOnItself"]
     assert (deny["Effect"], deny["Resource"]) == ("Deny", {"Fn::GetAtt": ["Role", "Arn"]})
     for statement in allowed.values():
@@ -207,10 +217,11 @@ SWITCHES = {
     "CreatesTrail": {"CreateTrail": "yes"},
     "TakesReports": {"ReportSource": "com.example.clips"},
     "ReadsLogGroup": {"DeniedInvokeLogGroup": "clips"},
+    "CreatesLedger": {"Ledger": "create"},
     "AllowlistIsInSsm": {"Allowlist": "ssm:/remediator/allowlist"},
 }
 # Those that follow from others, or from where the stack is.
-DERIVED = {"RequiresBoundaryOrTag", "IsInChina", "IsInGovCloud", "IsInEuropeanSovereignCloud", "ConsoleIsKnown"}
+DERIVED = {"HasLedger", "RequiresBoundaryOrTag", "IsInChina", "IsInGovCloud", "IsInEuropeanSovereignCloud", "ConsoleIsKnown"}
 COMBINATIONS = [tuple(compress(SWITCHES, choice)) for choice in product([False, True], repeat=len(SWITCHES))]
 
 
@@ -287,6 +298,8 @@ def test_what_is_created_only_where_it_is_asked_for(template):
         **dict.fromkeys(["ReportRule", "ReportPermission", "LostReportsAlarm", "ReportRuleName"], "TakesReports"),
         **dict.fromkeys(["DeniedInvokeLines", "LogPermission"], "ReadsLogGroup"),
         "AllowlistParameter": "AllowlistIsInSsm",
+        "LedgerTable": "CreatesLedger",
+        "LedgerTableArn": "HasLedger",
         "DashboardUrl": "ConsoleIsKnown",
     }
 
@@ -318,9 +331,54 @@ def test_the_dashboards_address_is_right_or_is_not_there(partition, template):
     assert stack.creates(template["Outputs"]["DashboardName"])
 
 
+OTHER_REGION = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/shared"
+OTHER_ACCOUNT = f"arn:aws:dynamodb:{REGION}:111122223333:table/shared"
+
+
+@pytest.mark.parametrize("ledger", ["none", "create", OTHER_REGION, OTHER_ACCOUNT])
+def test_the_ledger_is_none_the_stacks_own_or_another_one(ledger, template):
+    values = {"LedgerTable.Arn": "the-arn-of-the-table"}
+    stack = Stack(template, {"Ledger": ledger, "LedgerRetentionDays": 60}, values)
+    arn = {"none": None, "create": "the-arn-of-the-table"}.get(ledger, ledger)
+    assert stack.creates(template["Resources"]["LedgerTable"]) == (ledger == "create")
+    assert stack.holds("HasLedger") == (arn is not None)
+    output = template["Outputs"]["LedgerTableArn"]
+    assert stack.creates(output) == (arn is not None)
+    written = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    names = ("LEDGER_TABLE", "LEDGER_RETENTION_DAYS")
+    variables = stack.resolve({name: written[name] for name in names})
+    assert variables == ({} if arn is None else dict(zip(names, (arn, 60))))
+    if arn:
+        assert stack.resolve(statements(template)["KeepTheLedger"]["Resource"]) == arn
+        assert stack.resolve(output["Value"]) == arn
+
+
+def test_without_a_ledger_nothing_of_the_stack_is_about_one(translated):
+    """The default, and with a key as well. Parameters and conditions are no part of what is made."""
+    for parameters in ({}, {"KmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0"}):
+        stack = Stack(translated, {"PrincipalArns": [], **parameters})
+        found = {}
+        for name, item in [*translated["Resources"].items(), *translated["Outputs"].items()]:
+            if stack.creates(item):
+                for other in references(item):
+                    stack.values.setdefault(".".join(filter(None, other)), "x")
+                found[name] = stack.resolve(item.get("Properties", item.get("Value")))
+        assert {"Function", "Permissions", "TopicArn"} < set(found)
+        assert not re.search("dynamodb|ledger", json.dumps(found), re.IGNORECASE)
+
+
+def test_the_retention_is_what_the_code_takes(template):
+    default = rust.definition(r"\bconst DEFAULT_RETENTION_DAYS: u32 = (\d+);", rust.FUNCTION)[1]
+    limits = rust.definition(r"\((\d+)\.\.=([\d_]+)\)\.contains\(&days\) => Ok\(days\)", rust.FUNCTION).groups()
+    parameter = template["Parameters"]["LedgerRetentionDays"]
+    found = [parameter[name] for name in ("Default", "MinValue", "MaxValue")]
+    assert found == [int(number) for number in (default, *limits)]
+
+
 def test_what_stays_when_the_stack_is_deleted(template):
     kept = {name for name, item in template["Resources"].items() if item.get("DeletionPolicy") == "Retain"}
-    assert kept == {"LogGroup", "TrailBucket", "TrailBucketPolicy"}
+    assert kept == {"LedgerTable", "LogGroup", "TrailBucket", "TrailBucketPolicy"}
+    assert template["Resources"]["LedgerTable"]["Properties"]["DeletionProtectionEnabled"] is True
 
 
 @pytest.mark.parametrize(
@@ -337,6 +395,11 @@ def test_what_stays_when_the_stack_is_deleted(template):
             ["alarms", f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms.fifo", f"arn:aws:sqs:{REGION}:{ACCOUNT}:alarms", "team@example.com"],
         ),
         (
+            "Ledger",
+            ["none", "create", f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/led_ger.1-2"],
+            ["", "yes", "ledger", f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/*", f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/x/index/y", "*"],
+        ),
+        (
             "ReportSource",
             ["", "com.example.clips", "clips", "awsome.app", "my/app_1-2", "com.aws.example", "a" * 256],
             ["aws.lambda", "aws.", "AWS.lambda", "aws.partner/example.com/1", "com.example.*", "*", "com.example.?", "a b", "a\n", '"', "a" * 257],
@@ -347,7 +410,7 @@ def test_what_stays_when_the_stack_is_deleted(template):
             ["*", "/aws/lambda/*", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:clips", "clips:*", "a b", "${AWS::StackName}", "a" * 513],
         ),
     ],
-    ids=["key", "topic", "source", "log group"],
+    ids=["key", "topic", "ledger", "source", "log group"],
 )  # fmt: skip
 def test_a_name_is_one(parameter, good, bad, template):
     pattern = template["Parameters"][parameter]["AllowedPattern"]
