@@ -1,4 +1,4 @@
-//! Writes a principal's policy while holding its lock in the ledger, and so without the wait of [`writer`](crate::iam::writer).
+//! Writes a principal's policy while holding its lock in the ledger, and so without the wait of [`writer`].
 //!
 //! # How changes survive
 //!
