@@ -25,9 +25,8 @@ from local import aws, proxy, runtime_api
 from local.aws import ACCOUNT, REGION, ROOT
 
 OUTPUT = ROOT / "target/bench"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/render-worker"
 PREFIX = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
-LIST = {"rules": [{"id": "clips", "principals": [ROLE], "functions": [f"{PREFIX}clip-*"]}]}
+LIST = {"rules": [{"id": "clips", "principals": [f"arn:aws:iam::{ACCOUNT}:role/*"], "functions": [f"{PREFIX}clip-*"]}]}
 # Seconds that a call takes: one, and from and to.
 ONE_CALL, MANY_CALLS = 0.010, (0.010, 0.040)
 WRITERS = (1, 2, 5, 10, 20, 40, 70, 100)
@@ -46,9 +45,9 @@ REFUSAL_UNITS = {"read": 3, "written": 1 + 2}
 REPEAT_UNITS = {"read": 3, "written": 1 + 1}
 
 
-def denial(name, event="role"):
-    text = (ROOT / f"events/{event}.json").read_text().replace("ffmpeg-clip-cutter", name)
-    body = json.loads(text)
+def denial(name, role="render-worker"):
+    text = (ROOT / "events/role.json").read_text().replace("ffmpeg-clip-cutter", name)
+    body = json.loads(text.replace("render-worker", role))
     body["detail"]["eventID"] = str(uuid.uuid4())
     return json.dumps(body).encode()
 
@@ -69,7 +68,10 @@ class Fleet:
 
     def write_at_once(self, count):
         """Lets so many environments grant a function each to one role, and says what that took."""
-        self.account.delete_policies()
+        # A role of its own: one whose policy was deleted by hand a moment ago would be waited for.
+        role = f"writers-{count}"
+        trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+        self.account.iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
         with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
             functions = [self.start(stack) for _ in range(count)]
             while not all(function.polled_at for function in functions):
@@ -77,15 +79,16 @@ class Fleet:
             names = [f"clip-{uuid.uuid4().hex[:8]}" for _ in range(count)]
             self.proxy.clear()
             began = time.monotonic()
-            replies = list(pool.map(lambda pair: pair[0].invoke(denial(pair[1])), zip(functions, names)))
+            replies = list(pool.map(lambda pair: pair[0].invoke(denial(pair[1], role)), zip(functions, names)))
             took = time.monotonic() - began
         assert all(reply.body.get("outcome") == "granted" for reply in replies), replies
-        granted = {resource.split(":")[6] for resource in self.account.policy("role/render-worker")["Statement"][0]["Resource"]}
-        assert granted == set(names)
+        granted = {resource.split(":")[6] for resource in self.account.policy(f"role/{role}")["Statement"][0]["Resource"]}
+        kept = len(granted & set(names))
+        assert kept == count or "LEDGER_TABLE" not in self.variables
         actions = self.proxy.actions()
         iam = [action for action in actions if action.startswith("iam:")]
         puts = iam.count("iam:PutRolePolicy")
-        return {"writers": count, "wall s": took, "puts": puts, "IAM calls": len(iam), "all calls": len(actions)}
+        return {"writers": count, "wall s": took, "puts": puts, "IAM calls": len(iam), "all calls": len(actions), "kept": kept}
 
 
 def warm_grants(fleet, count):
@@ -198,10 +201,10 @@ def main():
     lines = ["| | measured | budget | |", "|---|---|---|---|"]
     lines += [f"| {name} | {value:.3f} | {most:.3f} | {'kept' if value <= most else 'MISSED'} |" for name, value, most in budgets]
     lines += ["", f"A warm grant: {grants[0]:.3f} s without, {grants[1]:.3f} s with a ledger. Start to first poll: {init[0] * 1000:.1f} ms without, {init[1] * 1000:.1f} ms with one.", ""]
-    lines += ["| environments | without: wall s | puts | IAM calls | all calls | with: wall s | puts | IAM calls | all calls |", "|---|---|---|---|---|---|---|---|---|"]
+    lines += ["| environments | without: wall s | puts | IAM calls | all calls | grants kept | with: wall s | puts | IAM calls | all calls |", "|---|---|---|---|---|---|---|---|---|---|"]
     for one_row, other in zip(rows[False], rows[True]):
         cells = [f"{row['wall s']:.1f} | {row['puts']} | {row['IAM calls']} | {row['all calls']}" for row in (one_row, other)]
-        lines.append(f"| {one_row['writers']} | {cells[0]} | {cells[1]} |")
+        lines.append(f"| {one_row['writers']} | {cells[0]} | {one_row['kept']} | {cells[1]} |")
     lines += ["", "| a month | USD of DynamoDB's requests |", "|---|---|"]
     for name, units in (("granted", GRANT_UNITS), ("refused and told", REFUSAL_UNITS), ("repeats", REPEAT_UNITS)):
         for count in (100, 1_000_000):
