@@ -3,8 +3,7 @@
 use crate::handler::Remediator;
 use crate::handler::error::HandlerError;
 use crate::handler::invocation::{Invocation, Progress};
-use crate::handler::shared_grant::Settled;
-use crate::handler::shared_write::Afterwards;
+use crate::handler::shared_write::{Afterwards, Settled};
 use crate::iam::error::{IamError, NotDone};
 use crate::iam::{grant, lookup};
 use crate::memory::{Coverage, Suppressed};

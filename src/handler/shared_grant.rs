@@ -8,7 +8,7 @@ use crate::config::Mode;
 use crate::handler::Remediator;
 use crate::handler::error::HandlerError;
 use crate::handler::invocation::Progress;
-use crate::handler::shared_write::Afterwards;
+use crate::handler::shared_write::{Request, Settled};
 use crate::iam::grant;
 use crate::ledger::error::LedgerError;
 use crate::ledger::{Ledger, Looked, Recalled};
@@ -35,29 +35,6 @@ const MAX_PAUSE: Duration = Duration::from_millis(1_000);
 
 /// For how long a pair that was seen covered is believed to be, in an answer that is not published.
 const FRESH: TableTime = 60;
-
-/// What became of a grant.
-pub(super) struct Settled {
-    pub(super) verdict: Verdict,
-    /// What is to be done beside the notice.
-    pub(super) afterwards: Option<Afterwards>,
-}
-
-impl From<Verdict> for Settled {
-    fn from(verdict: Verdict) -> Self {
-        Self { verdict, afterwards: None }
-    }
-}
-
-/// One grant, and what is known of it.
-pub(super) struct Request<'a> {
-    pub(super) ledger: &'a Ledger,
-    pub(super) grant: &'a Grant,
-    pub(super) own: &'a OwnIdentity,
-    /// What is recorded of it.
-    pub(super) entry: Entry,
-    recalled: Recalled,
-}
 
 impl Remediator {
     /// Adds the function to the policy, unless it is covered or was taken back.

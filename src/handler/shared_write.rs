@@ -2,17 +2,16 @@
 
 use crate::handler::Remediator;
 use crate::handler::error::HandlerError;
-use crate::handler::shared_grant::{Request, Settled};
 use crate::iam::error::{IamError, NotDone};
 use crate::iam::exclusive_writer::{self, Base, LookBack, NotWritten, PutResult};
 use crate::iam::inline_policies::InlinePolicies;
 use crate::iam::writer::full;
-use crate::ledger::Ledger;
 use crate::ledger::error::LedgerError;
 use crate::ledger::turn::Turn;
+use crate::ledger::{Ledger, Recalled};
 use remediator_core::arn::FunctionArn;
 use remediator_core::arn::principal::Principal;
-use remediator_core::decision::decide_again;
+use remediator_core::decision::{Grant, OwnIdentity, decide_again};
 use remediator_core::incoming::source::Source;
 use remediator_core::ledger::{Entry, OwnResult, Plan, Undone, Wish, plan};
 use remediator_core::outcome::Verdict;
@@ -21,6 +20,29 @@ use tokio::time::Instant;
 
 /// How often a put is made again that another tool overwrites at once.
 const MAX_LOSSES: u32 = 5;
+
+/// One grant, and what is known of it.
+pub(super) struct Request<'a> {
+    pub(super) ledger: &'a Ledger,
+    pub(super) grant: &'a Grant,
+    pub(super) own: &'a OwnIdentity,
+    /// What is recorded of it.
+    pub(super) entry: Entry,
+    pub(super) recalled: Recalled,
+}
+
+/// What became of a grant.
+pub(super) struct Settled {
+    pub(super) verdict: Verdict,
+    /// What is to be done beside the notice.
+    pub(super) afterwards: Option<Afterwards>,
+}
+
+impl From<Verdict> for Settled {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, afterwards: None }
+    }
+}
 
 /// What is left to do for a grant that was written, beside its notice.
 pub(super) struct Afterwards {
