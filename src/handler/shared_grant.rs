@@ -233,6 +233,7 @@ impl Remediator {
         };
         let now = ledger.now();
         let known = recalled.grant.filter(|record| record.expiry() == expires);
+        let is_known = known.is_some();
         let record = match known {
             Some(record) => GrantRecord { seen: now, is_listed, ttl: ledger.retained_until(), ..record },
             None => GrantRecord {
@@ -253,7 +254,7 @@ impl Remediator {
                 ttl: ledger.retained_until(),
             },
         };
-        ledger.record_coverage(principal, function, &record).await?;
+        ledger.record_coverage(principal, function, &record, is_known).await?;
         Ok(verdict_on(&record, facts))
     }
 }

@@ -13,9 +13,12 @@ use remediator_core::arn::FunctionArn;
 use remediator_core::arn::principal::Principal;
 use remediator_core::decision::{Grant, OwnIdentity, decide_again};
 use remediator_core::incoming::source::Source;
-use remediator_core::ledger::{Entry, OwnResult, Plan, Undone, Wish, plan};
+use remediator_core::ledger::{Entry, OwnResult, Plan, Wish, plan};
 use remediator_core::outcome::Verdict;
+use remediator_core::policy::lease::Expiry;
 use remediator_core::policy::quota::Usage;
+use remediator_core::policy::{Merge, merge};
+use std::time::SystemTime;
 use tokio::time::Instant;
 
 /// How often a put is made again that another tool overwrites at once.
@@ -69,6 +72,17 @@ impl Afterwards {
     pub(super) async fn end(self) {
         end(self.turn).await;
     }
+}
+
+/// Whether a document that somebody else has written since covers all that was to be granted.
+fn still_covers(found: &Base, entries: &[Entry], now: SystemTime) -> bool {
+    entries.iter().all(|entry| {
+        let expiry = entry.expires.as_deref().and_then(Expiry::parse);
+        FunctionArn::parse(&entry.function).is_some_and(|function| {
+            let merged = merge(found.document.as_deref(), &function, expiry, now);
+            matches!(merged, Ok(Merge::Covered { .. }))
+        })
+    })
 }
 
 /// What a turn came to.
@@ -206,7 +220,12 @@ impl Remediator {
                 LookBack::Shown => None,
                 LookBack::Earlier if by_iam => None,
                 LookBack::Earlier => Some(Base { document, settled: Vec::new() }),
-                LookBack::Another(found) => Some(found).filter(|found| !self.still_covers(request, found)),
+                LookBack::Another(found) if still_covers(&found, &plan.entries, grant.decided_at()) => {
+                    turn.settle();
+                    turn.adopt(found.document.as_deref());
+                    None
+                }
+                LookBack::Another(found) => Some(found),
             };
             if let Some(found) = lost {
                 losses += 1;
@@ -251,15 +270,6 @@ impl Remediator {
             // A plan without a document adds nothing.
             (OwnResult::Added(added), _) => granted(request, added, None),
         })
-    }
-
-    /// Whether a document that somebody else has written since covers what was to be granted.
-    fn still_covers(&self, request: &Request<'_>, found: &Base) -> bool {
-        let own = (request.grant, &request.entry);
-        let undone = Undone::new();
-        let plan =
-            plan(found.document.as_deref(), own, Vec::new(), &undone, request.ledger.now(), |_, _| None);
-        plan.is_ok_and(|plan| plan.document.is_none())
     }
 }
 

@@ -106,6 +106,7 @@ pub async fn read(policies: InlinePolicies<'_>, turn: &mut Turn) -> Result<Base,
         match turn.reading(document.as_deref()) {
             Reading::Current => {
                 turn.abandon();
+                turn.adopt(document.as_deref());
                 return Ok(Base { document, settled: Vec::new() });
             }
             Reading::Intended => {
@@ -157,6 +158,7 @@ pub async fn put(
             Err(CallFailure::Transient(error)) => error,
             Err(CallFailure::Unanswered(error)) => {
                 sleep_until(sent + ON_ITS_WAY).await;
+                turn.intend_again();
                 turn.renew().await?;
                 match look_for_put(policies, turn).await? {
                     Some(result) => return Ok(result),

@@ -50,7 +50,12 @@ impl Intercept for TableClock {
         let date = context.response().headers().get("date");
         let date = date.and_then(|text| DateTime::from_str(text, Format::HttpDate).ok());
         if let Some(date) = date.and_then(|date| TableTime::try_from(date.secs()).ok()) {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Instant::now()));
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let counted = last.map(|(date, since)| date.saturating_add(since.elapsed().as_secs()));
+            // Calls are answered side by side: a late answer does not set the clock back.
+            if counted.is_none_or(|counted| counted <= date) {
+                *last = Some((date, Instant::now()));
+            }
         }
         Ok(())
     }

@@ -303,7 +303,7 @@ impl Ledger {
         Ok(others)
     }
 
-    /// Records that a pair is covered.
+    /// Records that a pair is covered; `is_known` tells whether a record of it was recalled.
     ///
     /// # Errors
     ///
@@ -313,8 +313,14 @@ impl Ledger {
         principal: &Principal,
         function: &FunctionArn,
         record: &GrantRecord,
+        is_known: bool,
     ) -> Result<(), LedgerError> {
-        self.table.put(&Key::grant(principal, function), record).await
+        let key = Key::grant(principal, function);
+        match is_known {
+            true => self.table.put(&key, record).await,
+            // Whoever has granted it meanwhile says more.
+            false => self.table.put_if_unchanged(&key, None, record).await.map(drop),
+        }
     }
 
     /// Claims the report of a grant that nobody has reported, as `seen`; whether that succeeded.

@@ -20,6 +20,9 @@ pub const ON_ITS_WAY: Duration = Duration::from_millis(3_000);
 /// How long a turn runs before [`Turn::keep`] renews it.
 const RENEW_AFTER: Duration = Duration::from_millis(1_500);
 
+/// How often a turn is renewed that is used up by its renewal.
+const MAX_RENEWALS: u32 = 5;
+
 /// Waits for a turn.
 #[derive(Debug)]
 pub struct Queue<'a> {
@@ -158,10 +161,13 @@ impl Turn {
     /// The table was not written, or the turn is over.
     pub async fn have_time(&mut self) -> Result<(), LedgerError> {
         // The renewal itself may have taken so long.
-        while self.since.elapsed() > LEASE.saturating_sub(ON_ITS_WAY) {
+        for _ in 0..MAX_RENEWALS {
+            if self.since.elapsed() <= LEASE.saturating_sub(ON_ITS_WAY) {
+                return Ok(());
+            }
             self.renew().await?;
         }
-        Ok(())
+        Err(LedgerError::LockLost { principal: self.principal.to_string() })
     }
 
     /// Notes that the intended document was put. The next write of the lock says so.
@@ -180,9 +186,19 @@ impl Turn {
         Ok(intent.filter(|intent| intent.hash == hash).map_or_else(Vec::new, |intent| intent.entries))
     }
 
-    /// Notes that the intended document was certainly not put. The next write of the lock says so.
+    /// Gives the intended put up. The next write of the lock says so.
     pub fn abandon(&mut self) {
-        self.lock.abandon();
+        self.lock.abandon(self.ledger.now());
+    }
+
+    /// Notes that the intended put is sent once more. The next write of the lock says so.
+    pub fn intend_again(&mut self) {
+        self.lock.intend_again(self.ledger.now());
+    }
+
+    /// Notes that somebody has written `document`, which was read. The next write of the lock says so.
+    pub fn adopt(&mut self, document: Option<&str>) {
+        self.lock.adopt(document, self.ledger.now());
     }
 
     /// Tells what a document is that IAM gave.

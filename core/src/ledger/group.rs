@@ -182,7 +182,8 @@ pub fn plan(
             .and_then(|entry| Some((FunctionArn::parse(&entry.function)?, entry.source)))
             .and_then(|(function, source)| decide(&function, source))
             .filter(|admitted| admitted.principal() == grant.principal());
-        let undo = undone.get(&wish.entry.function);
+        let name = FunctionArn::parse(&wish.entry.function).map(|function| function.to_string());
+        let undo = name.and_then(|name| undone.get(&name));
         let is_taken_back = is_taken_back(undo, wish.entry.event_time.as_deref(), wish.entry.source);
         let Some(admitted) = admitted.filter(|_| !is_taken_back) else {
             wish.answer = Some(Answer::Refused);

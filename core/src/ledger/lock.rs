@@ -23,8 +23,9 @@ pub const LEASE: Duration = Duration::from_secs(5);
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>.
 pub const STALE_READ: Duration = Duration::from_secs(8);
 
-/// The greatest number of superseded documents that are remembered. More are not written within [`STALE_READ`].
-const MAX_SUPERSEDED: usize = 40;
+/// The greatest number of superseded documents that are remembered, some 60 bytes each: more than can be written within
+/// [`STALE_READ`].
+const MAX_SUPERSEDED: usize = 1_000;
 
 /// The item of a lock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,11 +146,7 @@ impl Lock {
 
     /// Notes that `document` is about to be put in the place of `base`, which was read.
     pub fn intend(&mut self, base: Option<&str>, document: Option<&str>, now: TableTime) {
-        let base = fingerprint(base);
-        if self.written.as_ref().is_none_or(|last| last.hash != base) {
-            self.supersede(now);
-            self.written = Some(Stamp { hash: base, at: now });
-        }
+        self.adopt(base, now);
         self.intended = Some(Stamp { hash: fingerprint(document), at: now });
     }
 
@@ -162,18 +159,41 @@ impl Lock {
         Some(hash)
     }
 
-    /// Forgets an intended put that was certainly not carried out.
-    pub fn abandon(&mut self) {
-        self.intended = None;
+    /// Gives an intended put up. It may have been carried out and overwritten, so that a read that lags behind may still show it.
+    pub fn abandon(&mut self, now: TableTime) {
+        if let Some(Stamp { hash, .. }) = self.intended.take() {
+            self.remember(hash, now);
+        }
+    }
+
+    /// Notes that the intended put is sent once more.
+    pub fn intend_again(&mut self, now: TableTime) {
+        if let Some(intended) = &mut self.intended {
+            intended.at = now;
+        }
+    }
+
+    /// Notes that somebody has written `document`, which was read. What was written before may still be read for a while.
+    pub fn adopt(&mut self, document: Option<&str>, now: TableTime) {
+        let hash = fingerprint(document);
+        if self.written.as_ref().is_some_and(|last| last.hash == hash) {
+            return;
+        }
+        self.supersede(now);
+        self.written = Some(Stamp { hash, at: now });
     }
 
     fn supersede(&mut self, now: TableTime) {
         if let Some(last) = self.written.take() {
-            self.superseded.retain(|old| old.hash != last.hash);
-            self.superseded.push(Stamp { hash: last.hash, at: now });
-            let excess = self.superseded.len().saturating_sub(MAX_SUPERSEDED);
-            self.superseded.drain(..excess);
+            self.remember(last.hash, now);
         }
+    }
+
+    fn remember(&mut self, hash: String, now: TableTime) {
+        self.superseded.retain(|old| old.hash != hash);
+        self.superseded.push(Stamp { hash, at: now });
+        let excess = self.superseded.len().saturating_sub(MAX_SUPERSEDED);
+        self.superseded.drain(..excess);
     }
 }
 

@@ -192,6 +192,17 @@ fn an_edit_by_hand_is_what_the_next_put_replaces() {
 }
 
 #[test]
+fn an_edit_that_was_read_is_remembered_although_nothing_is_put() {
+    let mut lock = written(&[OLD, NEW]);
+    lock.adopt(NEXT, NOW + 60);
+    assert_eq!(lock.reading(NEXT, NOW + 61), Reading::Current);
+    assert_eq!(lock.reading(NEW, NOW + 61), Reading::Stale);
+    let before = lock.clone();
+    lock.adopt(NEXT, NOW + 62);
+    assert_eq!(lock, before);
+}
+
+#[test]
 fn a_put_that_was_noted_is_found_done_or_not_done() {
     let stale = STALE_READ.as_secs();
     let mut lock = written(&[OLD, NEW]);
@@ -201,7 +212,8 @@ fn a_put_that_was_noted_is_found_done_or_not_done() {
     assert_eq!(lock.reading(NEW, NOW + 60 + stale + 1), Reading::Current);
     assert_eq!(lock.reading(Some("[]"), NOW + 61), Reading::Current);
     let mut abandoned = lock.clone();
-    abandoned.abandon();
+    abandoned.abandon(NOW + 61);
+    assert_eq!(abandoned.reading(NEXT, NOW + 62), Reading::Stale);
     assert_eq!(abandoned.reading(NEW, NOW + 61), Reading::Current);
     let intent = Intent::new(NEXT, vec![entry("clip-1")], NOW + 60, NOW);
     assert_eq!(lock.settle(NOW + 61), Some(intent.hash));
@@ -212,13 +224,13 @@ fn a_put_that_was_noted_is_found_done_or_not_done() {
 #[test]
 fn what_a_lock_remembers_is_bounded() {
     let mut lock = Lock::default();
-    for number in 0..200 {
+    for number in 0..1_100 {
         let document = |number: u32| format!("[{number}]");
         lock.intend(Some(&document(number)), Some(&document(number + 1)), NOW);
         lock.settle(NOW);
     }
-    assert_eq!(lock.superseded.len(), 40);
-    assert_eq!(lock.reading(Some("[199]"), NOW), Reading::Stale);
+    assert_eq!(lock.superseded.len(), 1_000);
+    assert_eq!(lock.reading(Some("[1099]"), NOW), Reading::Stale);
     assert!(lock.held_by("x", NOW + STALE_READ.as_secs() + 1, NOW).superseded.is_empty());
 }
 

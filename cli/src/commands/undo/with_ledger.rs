@@ -52,7 +52,10 @@ pub(crate) async fn read(
         }
         Ok(_) | Err(_) => Ok(()),
     };
-    turn.end().await.map_err(Problem::new)?;
+    // Where the ledger failed, the lock stays, with its note of what was put.
+    if !matches!((&found, &recorded), (Err(NotWritten::Ledger(_)), _) | (_, Err(_))) {
+        turn.end().await.map_err(Problem::new)?;
+    }
     recorded.map_err(problem)?;
     let found = found.map_err(problem)?;
     if !is_listed(found.as_deref(), undo) {
@@ -174,13 +177,17 @@ async fn in_turn(
     // First, so that nothing from before brings the grant back meanwhile.
     ledger.record_undo(principal, function).await?;
     let put = exclusive_writer::put(policies, turn, base.as_deref(), next.as_deref(), Vec::new()).await?;
-    match put {
-        PutResult::Done { .. } => *has_written = true,
+    let by_iam = match put {
+        PutResult::Done { by_iam } => {
+            *has_written = true;
+            by_iam
+        }
         PutResult::Overtaken | PutResult::QuotaExceeded => return Ok(Round::Overtaken),
-    }
+    };
     match exclusive_writer::look_back(policies, turn, next.as_deref()).await?.0 {
-        LookBack::Shown | LookBack::Earlier => {}
-        LookBack::Another(_) => {
+        LookBack::Shown => {}
+        LookBack::Earlier if by_iam => {}
+        LookBack::Earlier | LookBack::Another(_) => {
             turn.abandon();
             return Ok(Round::Overtaken);
         }
