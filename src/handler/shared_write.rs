@@ -207,8 +207,10 @@ impl Remediator {
                 }
             };
             log_written(&plan, principal.as_str());
-            let (look, usage) = match exclusive_writer::look_back(policies, turn, Some(&next)).await {
+            let (look, usage) = match exclusive_writer::look_back(policies, turn, Some(&next), by_iam).await {
                 Ok(looked) => looked,
+                // Whether it was written is found out from the lock's note.
+                Err(error) if !by_iam => return Err(error),
                 Err(error) => {
                     // It was written. Whoever tries again reports it.
                     turn.settle();
@@ -217,9 +219,8 @@ impl Remediator {
                 }
             };
             let lost = match look {
-                LookBack::Shown => None,
-                LookBack::Earlier if by_iam => None,
-                LookBack::Earlier => Some(Base { document, settled: Vec::new() }),
+                LookBack::Written => None,
+                LookBack::NotWritten => Some(Base { document, settled: Vec::new() }),
                 LookBack::Another(found) if still_covers(&found, &plan.entries, grant.decided_at()) => {
                     turn.settle();
                     turn.adopt(found.document.as_deref());

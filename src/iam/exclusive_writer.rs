@@ -8,7 +8,7 @@
 //!    read, and the put is made again where it is not seen. A writer that fails or dies meanwhile leaves the lock and its note:
 //!    whoever comes after the lease reads from the note what was put, and for whom.
 //! 3. A read that gives a document known to be superseded lags behind ([`Reading::Stale`]). It is read again until IAM gives the
-//!    last one. Where it does not for [`STALE_READ`](remediator_core::ledger::STALE_READ), somebody has restored the old one by
+//!    last one. Where it does not for [`STALE_READ`], somebody has restored the old one by
 //!    hand. Any document that the ledger does not know is an edit by hand, and what the writer starts from.
 //! 4. One read straight after the put. If another tool has overwritten it by then, it is made again.
 //!
@@ -21,7 +21,7 @@ use crate::iam::inline_policies::InlinePolicies;
 use crate::iam::writer::{self, PUT_TIMEOUT};
 use crate::ledger::error::LedgerError;
 use crate::ledger::turn::{ON_ITS_WAY, Turn};
-use remediator_core::ledger::{Entry, Reading};
+use remediator_core::ledger::{Entry, Reading, STALE_READ};
 use remediator_core::policy::quota::Usage;
 use remediator_core::policy::{self, POLICY_NAME};
 use remediator_core::reason::{Reason, Refusal};
@@ -200,35 +200,49 @@ async fn look_for_put(
     })
 }
 
-/// What one read straight after a put shows.
+/// What became of a put that was confirmed.
 #[derive(Debug)]
 pub enum LookBack {
-    /// The document that was put.
-    Shown,
-    /// An earlier one: the read lags behind, or it was not IAM who confirmed the put.
-    Earlier,
-    /// The one that somebody else has written since.
+    /// The policy holds it, as far as IAM shows yet.
+    Written,
+    /// It was not IAM who confirmed it: the policy is still the one from before.
+    NotWritten,
+    /// Somebody else has written another one since.
     Another(Base),
 }
 
-/// Reads once what was put, and finds out how much of the quota is used.
+/// Reads once what was put, and finds out how much of the quota is used. A put that something in between may have confirmed is
+/// believed when it is seen: it is looked for as long as a read may lag behind.
 ///
 /// # Errors
 ///
-/// IAM failed.
+/// IAM or the ledger failed, or the turn is over.
 pub async fn look_back(
     policies: InlinePolicies<'_>,
-    turn: &Turn,
+    turn: &mut Turn,
     written: Option<&str>,
+    by_iam: bool,
 ) -> Result<(LookBack, Option<Usage>), NotWritten> {
-    let usage = timeout(USAGE_TIMEOUT, policies.usage(written));
-    let (read, usage) = futures_util::future::join(writer::read(policies), usage).await;
-    let document = read?.document;
-    let look = match turn.reading(document.as_deref()) {
-        Reading::Intended => LookBack::Shown,
-        Reading::Stale => LookBack::Earlier,
-        Reading::Current if turn.is_base(document.as_deref()) => LookBack::Earlier,
-        Reading::Current => LookBack::Another(Base { document, settled: Vec::new() }),
+    let asked = timeout(USAGE_TIMEOUT, policies.usage(written));
+    let (read, usage) = futures_util::future::join(writer::read(policies), asked).await;
+    let mut document = read?.document;
+    let began = Instant::now();
+    let look = loop {
+        let is_earlier = match turn.reading(document.as_deref()) {
+            Reading::Intended => break LookBack::Written,
+            Reading::Stale => true,
+            Reading::Current => turn.is_base(document.as_deref()),
+        };
+        match (is_earlier, by_iam) {
+            (false, _) => break LookBack::Another(Base { document, settled: Vec::new() }),
+            (true, true) => break LookBack::Written,
+            (true, false) if began.elapsed() > STALE_READ => break LookBack::NotWritten,
+            (true, false) => {
+                turn.keep().await?;
+                sleep(STALE_PAUSE).await;
+                document = writer::read(policies).await?.document;
+            }
+        }
     };
     Ok((look, usage.unwrap_or(None)))
 }

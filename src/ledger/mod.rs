@@ -130,9 +130,19 @@ impl Ledger {
         self.table.name()
     }
 
-    /// The table's time.
+    /// A time that is not after the table's.
     pub fn now(&self) -> TableTime {
         self.table.now()
+    }
+
+    /// A time that is not before the table's: of what must not be taken for older than it is.
+    fn latest(&self) -> TableTime {
+        self.table.latest()
+    }
+
+    /// The times between which the table's lies.
+    fn span(&self) -> (TableTime, TableTime) {
+        (self.now(), self.latest())
     }
 
     /// When a record that is written now may be deleted.

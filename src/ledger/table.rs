@@ -55,6 +55,11 @@ impl Table {
         Self { client, name, clock }
     }
 
+    /// A time that is not before the table's.
+    pub(super) fn latest(&self) -> TableTime {
+        self.clock.latest()
+    }
+
     /// Its name or ARN.
     pub(super) fn name(&self) -> &str {
         &self.name

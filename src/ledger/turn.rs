@@ -79,7 +79,7 @@ impl<'a> Queue<'a> {
             return Ok(None);
         }
         let asked = Instant::now();
-        let held = lock.held_by(&self.owner, now, self.ledger.retained_until());
+        let held = lock.held_by(&self.owner, self.ledger.span(), self.ledger.retained_until());
         match table.put_if_unchanged(&key, seen.map(|lock| lock.version), &held).await? {
             Put::Done => Ok(Some(Turn {
                 ledger: self.ledger.clone(),
@@ -127,7 +127,7 @@ impl Turn {
     /// The table was not written, or the turn is over.
     pub async fn renew(&mut self) -> Result<(), LedgerError> {
         let asked = Instant::now();
-        let held = self.lock.held_by(&self.owner, self.ledger.now(), self.ledger.retained_until());
+        let held = self.lock.held_by(&self.owner, self.ledger.span(), self.ledger.retained_until());
         self.replace(held).await?;
         self.since = asked;
         Ok(())
@@ -145,9 +145,9 @@ impl Turn {
         document: Option<&str>,
         entries: Vec<Entry>,
     ) -> Result<(), LedgerError> {
-        let (now, ttl) = (self.ledger.now(), self.ledger.retained_until());
-        let intent = Intent::new(document, entries, now, ttl);
-        let key = Key::intent(&self.principal);
+        let now = self.ledger.latest();
+        let intent = Intent::new(document, entries, now);
+        let key = Key::intent(&self.principal, &intent.hash);
         self.lock.intend(base, document, now);
         let table = self.ledger.table.clone();
         try_join(table.put(&key, &intent), self.renew()).await?;
@@ -172,7 +172,7 @@ impl Turn {
 
     /// Notes that the intended document was put. The next write of the lock says so.
     pub fn settle(&mut self) {
-        self.lock.settle(self.ledger.now());
+        self.lock.settle(self.ledger.latest());
     }
 
     /// The same for a document that an earlier turn has put, and returns what it grants.
@@ -181,24 +181,24 @@ impl Turn {
     ///
     /// The table was not read.
     pub async fn settle_earlier(&mut self) -> Result<Vec<Entry>, LedgerError> {
-        let Some(hash) = self.lock.settle(self.ledger.now()) else { return Ok(Vec::new()) };
-        let intent: Option<Intent> = self.ledger.table.get(&Key::intent(&self.principal)).await?;
-        Ok(intent.filter(|intent| intent.hash == hash).map_or_else(Vec::new, |intent| intent.entries))
+        let Some(hash) = self.lock.settle(self.ledger.latest()) else { return Ok(Vec::new()) };
+        let intent: Option<Intent> = self.ledger.table.get(&Key::intent(&self.principal, &hash)).await?;
+        Ok(intent.map_or_else(Vec::new, |intent| intent.entries))
     }
 
     /// Gives the intended put up. The next write of the lock says so.
     pub fn abandon(&mut self) {
-        self.lock.abandon(self.ledger.now());
+        self.lock.abandon(self.ledger.latest());
     }
 
     /// Notes that the intended put is sent once more. The next write of the lock says so.
     pub fn intend_again(&mut self) {
-        self.lock.intend_again(self.ledger.now());
+        self.lock.intend_again(self.ledger.latest());
     }
 
     /// Notes that somebody has written `document`, which was read. The next write of the lock says so.
     pub fn adopt(&mut self, document: Option<&str>) {
-        self.lock.adopt(document, self.ledger.now());
+        self.lock.adopt(document, self.ledger.latest());
     }
 
     /// Tells what a document is that IAM gave.

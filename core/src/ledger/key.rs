@@ -45,9 +45,9 @@ impl Key {
         Self { pk: Self::partition(principal), sk: LOCK.to_owned() }
     }
 
-    /// The key of what is about to be put, or was put last.
-    pub fn intent(principal: &Principal) -> Self {
-        Self { pk: Self::partition(principal), sk: "intent".to_owned() }
+    /// The key of a put, by its document's fingerprint: a writer whose turn ran out must not overwrite the note of the next one.
+    pub fn intent(principal: &Principal, hash: &str) -> Self {
+        Self { pk: Self::partition(principal), sk: format!("intent#{hash}") }
     }
 
     /// The key of a wish.

@@ -62,7 +62,10 @@ pub struct Stamp {
     pub at: TableTime,
 }
 
-/// What is about to be put, or was put last: noted before, so that whoever comes after a crash can tell what was done.
+/// How long an intent is kept, in seconds: much longer than a lock that its holder has left.
+const INTENT_TTL: u64 = 86_400;
+
+/// What is about to be put, or was put lately: noted before, so that whoever comes after a crash can tell what was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
     /// The document's fingerprint.
@@ -81,7 +84,8 @@ pub struct Intent {
 
 impl Intent {
     /// Notes that `document` is about to be put, and what it grants.
-    pub fn new(document: Option<&str>, entries: Vec<Entry>, at: TableTime, ttl: TableTime) -> Self {
+    pub fn new(document: Option<&str>, entries: Vec<Entry>, at: TableTime) -> Self {
+        let ttl = at.saturating_add(INTENT_TTL);
         Self { hash: fingerprint(document), at, document: document.map(str::to_owned), entries, ttl }
     }
 }
@@ -103,12 +107,11 @@ impl Lock {
         self.owner.is_none() || self.lease_ends < now
     }
 
-    /// Returns the item with which `owner` takes or renews the lock at `now`.
-    pub fn held_by(&self, owner: &str, now: TableTime, ttl: TableTime) -> Self {
+    /// Returns the item with which `owner` takes or renews the lock. The time lies from `now` to `latest`.
+    pub fn held_by(&self, owner: &str, (now, latest): (TableTime, TableTime), ttl: TableTime) -> Self {
         let mut lock = self.clone();
         lock.owner = Some(owner.to_owned());
-        // One more, since the time is in whole seconds.
-        lock.lease_ends = now.saturating_add(LEASE.as_secs() + 1);
+        lock.lease_ends = latest.saturating_add(LEASE.as_secs());
         lock.superseded.retain(|old| is_within_stale_read(old.at, now));
         lock.next(ttl)
     }

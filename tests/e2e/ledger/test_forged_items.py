@@ -325,7 +325,7 @@ def test_a_forged_intent_puts_nothing(account, calls, forger, function, dynamodb
     document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
     forger.put(
         {
-            **{"pk": user.partition, "sk": "intent", "hash": intended["hash"], "at": intended["at"], "entries": [entry]},
+            **{"pk": user.partition, "sk": f"intent#{intended['hash']}", "hash": intended["hash"], "at": intended["at"], "entries": [entry]},
             **{"document": document, "ttl": intended["at"] + 86_400},
         }
     )

@@ -40,6 +40,18 @@ def test_ten_writers_at_once_lose_nothing(way, account, fleet):
     assert account.policy(USER)["Statement"][0] == FOREIGN
 
 
+def test_a_put_that_something_in_between_may_have_confirmed_is_believed_when_it_is_seen(account, fleet):
+    with stale(account, 3) as lagging:
+        lagging.has_ids = False
+        function = fleet(lagging.endpoint)
+        for name in ("clip-1", "clip-2"):
+            reply = function.invoke(denial(name))
+            assert reply.body.get("outcome") == "granted", reply
+            assert name in granted(account)
+        assert lagging.puts == 2
+    assert granted(account) == {"clip-1", "clip-2"}
+
+
 @pytest.mark.parametrize("seconds", [0, 3])
 def test_an_edit_by_hand_between_two_grants_survives(seconds, account, fleet):
     with stale(account, seconds) as lagging:

@@ -23,6 +23,8 @@ class Stale:
         # Per `user/name`: the time of each put, and the document before it.
         self.history = {}
         self.stale_reads = self.puts = 0
+        # Whether the answer to a put has its request id, as each of IAM's has.
+        self.has_ids = True
         self.lock = threading.Lock()
 
     def put(self, principal, forward):
@@ -62,7 +64,8 @@ class _Handler(Forwarding):
         action = parameters.get("Action", "")
         if action in ("PutUserPolicy", "PutRolePolicy", "DeleteUserPolicy", "DeleteRolePolicy"):
             principal, _ = _principal(parameters)
-            return self.answer(*stale.put(principal, lambda: self.forward(body)))
+            status, headers, content = stale.put(principal, lambda: self.forward(body))
+            return self.answer(status, headers if stale.has_ids else [], content)
         if action in ("GetUserPolicy", "GetRolePolicy", "ListUserPolicies", "ListRolePolicies"):
             principal, kind = _principal(parameters)
             is_stale, document = stale.read(principal)

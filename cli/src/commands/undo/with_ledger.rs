@@ -184,10 +184,9 @@ async fn in_turn(
         }
         PutResult::Overtaken | PutResult::QuotaExceeded => return Ok(Round::Overtaken),
     };
-    match exclusive_writer::look_back(policies, turn, next.as_deref()).await?.0 {
-        LookBack::Shown => {}
-        LookBack::Earlier if by_iam => {}
-        LookBack::Earlier | LookBack::Another(_) => {
+    match exclusive_writer::look_back(policies, turn, next.as_deref(), by_iam).await?.0 {
+        LookBack::Written => {}
+        LookBack::NotWritten | LookBack::Another(_) => {
             turn.abandon();
             return Ok(Round::Overtaken);
         }
