@@ -3,7 +3,7 @@
 use crate::handler::Remediator;
 use crate::handler::error::HandlerError;
 use crate::handler::invocation::{Invocation, Progress};
-use crate::handler::shared_write::{Afterwards, Settled};
+use crate::handler::shared_write::{Afterwards, Concluded};
 use crate::iam::error::{IamError, NotDone};
 use crate::iam::{grant, lookup};
 use crate::memory::{Coverage, Suppressed};
@@ -151,7 +151,7 @@ impl Remediator {
                 (settled, Some(grant.rule().to_owned()))
             }
         };
-        let Settled { verdict, afterwards } = settled;
+        let Concluded { verdict, afterwards } = settled;
         Ok(Remediated { report: Report { facts: facts.clone(), verdict, rule }, afterwards })
     }
 

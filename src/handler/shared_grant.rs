@@ -8,15 +8,15 @@ use crate::config::Mode;
 use crate::handler::Remediator;
 use crate::handler::error::HandlerError;
 use crate::handler::invocation::Progress;
-use crate::handler::shared_write::{Request, Settled};
+use crate::handler::shared_write::{Concluded, Request};
 use crate::iam::grant;
 use crate::ledger::error::LedgerError;
-use crate::ledger::{Ledger, Looked, Recalled};
+use crate::ledger::{Ledger, Recalled, WishState};
 use crate::memory::PROPAGATION;
 use remediator_core::decision::{Grant, OwnIdentity, decide_again};
 use remediator_core::incoming::facts::Facts;
 use remediator_core::incoming::source::Source;
-use remediator_core::ledger::{Answer, Entry, GrantRecord, TableTime, Wish, is_taken_back, taken_back};
+use remediator_core::ledger::{Answer, Entry, GrantRecord, Origin, TableTime, Wish, taken_back};
 use remediator_core::outcome::{Report, Verdict};
 use remediator_core::policy::lease::Expiry;
 use remediator_core::policy::quota::Usage;
@@ -44,21 +44,23 @@ impl Remediator {
         (grant, facts): (&Grant, &Facts),
         own: &OwnIdentity,
         progress: &Progress,
-    ) -> Result<Settled, HandlerError> {
+    ) -> Result<Concluded, HandlerError> {
         progress.at("reading the ledger");
         let recalled = ledger.recall(grant.principal(), grant.function()).await?;
-        // A denial has one. Without it, nothing that was taken back is granted.
-        let source = facts.source.unwrap_or(Source::Cloudtrail);
-        if is_taken_back(recalled.undo.as_ref(), facts.event_time.as_deref(), source) {
+        let origin = Origin {
+            rule: grant.rule().to_owned(),
+            // A denial has one. Without it, nothing that was taken back is granted.
+            source: facts.source.unwrap_or(Source::Cloudtrail),
+            event_id: facts.event_id.clone(),
+            event_time: facts.event_time.clone(),
+            asked_by: facts.asked_by.clone(),
+        };
+        if origin.is_taken_back(recalled.undo.as_ref()) {
             return Ok(Verdict::Refused(taken_back()).into());
         }
         let entry = Entry {
             function: grant.function().to_string(),
-            rule: grant.rule().to_owned(),
-            source,
-            event_id: facts.event_id.clone(),
-            event_time: facts.event_time.clone(),
-            asked_by: facts.asked_by.clone(),
+            origin,
             expires: grant.expiry().map(|expiry| expiry.to_string()),
             added: Vec::new(),
             taken_away: self.times_taken_away(ledger, &recalled, grant),
@@ -74,7 +76,7 @@ impl Remediator {
                 .into());
         }
         progress.at(format!("waiting to write the policy of {}", grant.principal()));
-        let Settled { verdict, afterwards } = self.write_or_wish(&request, progress).await?;
+        let Concluded { verdict, afterwards } = self.write_or_wish(&request, progress).await?;
         let verdict = match verdict {
             Verdict::AlreadyGranted { is_listed, expires } => {
                 self.verdict_when_covered(&request, facts, is_listed, expires).await?
@@ -85,7 +87,7 @@ impl Remediator {
             | Verdict::Refused(_)
             | Verdict::Ignored(_)) => other,
         };
-        Ok(Settled { verdict, afterwards })
+        Ok(Concluded { verdict, afterwards })
     }
 
     /// Returns how often somebody has taken the grant away, this time included; 0 where nobody has, as far as is known.
@@ -124,18 +126,18 @@ impl Remediator {
         &self,
         request: &Request<'_>,
         progress: &Progress,
-    ) -> Result<Settled, HandlerError> {
+    ) -> Result<Concluded, HandlerError> {
         let Request { ledger, grant, .. } = request;
         let principal = grant.principal();
-        let mut queue = ledger.line_up(principal);
-        queue.see(request.recalled.lock.clone());
+        let mut waiter = ledger.line_up(principal);
+        waiter.see(request.recalled.lock.clone());
         let mut wish: Option<Wish> = None;
         let mut is_refused = false;
         // A call to the ledger takes as long for others. Where everybody is slow, looking often only makes it slower.
         let asked = Instant::now();
         let mut pause: Option<Duration> = None;
         loop {
-            if let Some(turn) = queue.try_turn().await? {
+            if let Some(turn) = waiter.try_turn().await? {
                 progress.at(format!("adding {} to the policy of {principal}", grant.function()));
                 let wish_id = wish.as_ref().map(|wish| wish.id.as_str());
                 match self.write_for_all(request, wish_id, turn).await {
@@ -149,17 +151,17 @@ impl Remediator {
                     Err(HandlerError::Ledger(LedgerError::LockLost { .. })) => {
                         tracing::warn!(%principal, "the turn at a policy was over, and another is waited for");
                         progress.at(format!("waiting to write the policy of {principal}"));
-                        queue.look().await?;
+                        waiter.look().await?;
                     }
                     Err(error) => return Err(error),
                 }
             }
             match &wish {
-                None if is_refused => queue.look().await?,
+                None if is_refused => waiter.look().await?,
                 None => wish = Some(ledger.wish(principal, request.entry.clone()).await?),
                 Some(Wish { id, .. }) => {
-                    let Looked { waits, answer, lock } = ledger.look_for_answer(principal, id).await?;
-                    queue.see(lock);
+                    let WishState { waits, answer, lock } = ledger.look_for_answer(principal, id).await?;
+                    waiter.see(lock);
                     match answer {
                         Some(answer) => {
                             if let Some(verdict) = verdict_of(answer, request) {
@@ -192,11 +194,11 @@ impl Remediator {
     async fn refused_by_now(&self, request: &Request<'_>) -> Result<Option<Refusal>, HandlerError> {
         let Request { ledger, grant, own, entry, .. } = request;
         let recalled = ledger.recall(grant.principal(), grant.function()).await?;
-        if is_taken_back(recalled.undo.as_ref(), entry.event_time.as_deref(), entry.source) {
+        if entry.origin.is_taken_back(recalled.undo.as_ref()) {
             return Ok(Some(taken_back()));
         }
         let list = self.allowlist.current(self.now()).await?;
-        let pair = (grant.principal(), grant.function(), entry.source);
+        let pair = (grant.principal(), grant.function(), entry.origin.source);
         let is_admitted = decide_again(pair, own, &list, self.now()).is_some();
         let why =
             "the allowlist has changed, and no rule of it matches this principal and this function any more";
@@ -221,7 +223,7 @@ impl Remediator {
             };
             if recalled.is_being_reported(ledger.now()) {
                 // What was delivered twice waits for the other, whose invocation may have failed.
-                if record.event_id != entry.event_id {
+                if record.origin.as_ref().is_none_or(|origin| origin.event_id != entry.origin.event_id) {
                     break recalled;
                 }
                 sleep(MIN_PAUSE.mul_f64(1.0 + fastrand::f64())).await;
@@ -239,11 +241,7 @@ impl Remediator {
             None => GrantRecord {
                 principal: principal.to_string(),
                 function: function.to_string(),
-                rule: None,
-                source: None,
-                event_id: None,
-                event_time: None,
-                asked_by: None,
+                origin: None,
                 granted_at: None,
                 expires: expires.map(|expiry| expiry.to_string()),
                 since: now,

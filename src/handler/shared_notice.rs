@@ -5,7 +5,7 @@ use crate::handler::error::HandlerError;
 use crate::handler::invocation::Progress;
 use crate::handler::shared_write::Afterwards;
 use crate::ledger::Ledger;
-use crate::ledger::notices::{NoticeId, Turnout};
+use crate::ledger::notices::{ClaimResult, NoticeId};
 use crate::memory::notice_hash;
 use crate::sns;
 use futures_util::future::join;
@@ -25,21 +25,21 @@ impl Remediator {
     ) -> Result<Outcome, HandlerError> {
         let (id, interval) = (self.notice_id(report), self.config.notice_interval);
         progress.at("asking the ledger for the notice");
-        let turnout = match report.verdict {
+        let claimed = match report.verdict {
             // How many of its repeats were suppressed is told by the next one.
-            Verdict::Granted { .. } => Turnout::Publish { left_out: 0, claim: None },
+            Verdict::Granted { .. } => ClaimResult::Publish { left_out: 0, claim: None },
             Verdict::AlreadyGranted { .. }
             | Verdict::StillDenied { .. }
             | Verdict::WouldGrant { .. }
             | Verdict::Refused(_)
             | Verdict::Ignored(_) => ledger.claim_notice(&id, interval).await?,
         };
-        let (left_out, claim) = match turnout {
-            Turnout::Suppressed => {
+        let (left_out, claim) = match claimed {
+            ClaimResult::Suppressed => {
                 outcome.notice = NoticeState::Suppressed;
                 return Ok(outcome);
             }
-            Turnout::Publish { left_out, claim } => (left_out, claim),
+            ClaimResult::Publish { left_out, claim } => (left_out, claim),
         };
         progress.at("publishing the notice");
         let notice = Notice::new(&outcome, report, left_out, Some(ledger.name()));

@@ -35,13 +35,13 @@ pub(super) struct Request<'a> {
 }
 
 /// What became of a grant.
-pub(super) struct Settled {
+pub(super) struct Concluded {
     pub(super) verdict: Verdict,
     /// What is to be done beside the notice.
     pub(super) afterwards: Option<Afterwards>,
 }
 
-impl From<Verdict> for Settled {
+impl From<Verdict> for Concluded {
     fn from(verdict: Verdict) -> Self {
         Self { verdict, afterwards: None }
     }
@@ -108,7 +108,7 @@ impl Remediator {
         request: &Request<'_>,
         wish: Option<&str>,
         mut turn: Turn,
-    ) -> Result<Settled, HandlerError> {
+    ) -> Result<Concluded, HandlerError> {
         match self.write_in_turn(request, wish, &mut turn).await {
             Ok(InTurn::Written { own, plan, usage }) => {
                 let Plan { entries, mut answered, taken, .. } = *plan;
@@ -116,7 +116,7 @@ impl Remediator {
                 let (ledger, principal) = (request.ledger.clone(), request.grant.principal().clone());
                 let mut afterwards = Afterwards { turn, ledger, principal, entries, answered, usage };
                 match own {
-                    Verdict::Granted { .. } => Ok(Settled { verdict: own, afterwards: Some(afterwards) }),
+                    Verdict::Granted { .. } => Ok(Concluded { verdict: own, afterwards: Some(afterwards) }),
                     Verdict::AlreadyGranted { .. }
                     | Verdict::WouldGrant { .. }
                     | Verdict::StillDenied { .. }
@@ -280,7 +280,7 @@ fn granted(request: &Request<'_>, added: Vec<String>, usage: Option<Usage>) -> V
 }
 
 fn is_same_event(entry: &Entry, own: &Entry) -> bool {
-    entry.function == own.function && entry.event_id == own.event_id
+    entry.function == own.function && entry.origin.event_id == own.origin.event_id
 }
 
 /// The log says what was done even if the notice, or the rest of this invocation, gets lost.
@@ -289,7 +289,7 @@ fn log_written(plan: &Plan, principal: &str) {
         tracing::info!(
             principal,
             function = entry.function,
-            rule = entry.rule,
+            rule = entry.origin.rule,
             expires = entry.expires,
             "LambdaInvokePermission was written"
         );

@@ -72,7 +72,7 @@ pub struct Recalled {
 
 /// What has become of a wish.
 #[derive(Debug)]
-pub struct Looked {
+pub struct WishState {
     /// Whether it still waits.
     pub waits: bool,
     /// The answer.
@@ -221,11 +221,11 @@ impl Ledger {
     /// # Errors
     ///
     /// The table was not read.
-    pub async fn look_for_answer(&self, principal: &Principal, id: &str) -> Result<Looked, LedgerError> {
+    pub async fn look_for_answer(&self, principal: &Principal, id: &str) -> Result<WishState, LedgerError> {
         let keys = (Key::wish(principal, id), Key::answer(principal, id), Key::lock(principal));
         let [wish, answer, lock] = self.table.get_all([&keys.0, &keys.1, &keys.2]).await?;
         let answer: Option<Wish> = self.table.read_found(&keys.1, answer)?;
-        Ok(Looked {
+        Ok(WishState {
             waits: wish.is_some(),
             answer: answer.and_then(|wish| wish.answer),
             lock: self.table.read_found(&keys.2, lock)?,

@@ -8,7 +8,7 @@ use crate::ledger::table::Put;
 use crate::ledger::{Ledger, new_id, new_version};
 use remediator_core::arn::FunctionArn;
 use remediator_core::arn::principal::Principal;
-use remediator_core::ledger::{Key, NoticeState, Quiet, Reported, TableTime};
+use remediator_core::ledger::{Key, NoticeState, Publication, Reported, TableTime};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -32,7 +32,7 @@ pub struct NoticeId {
 
 /// Whether a notice is to be published.
 #[derive(Debug)]
-pub enum Turnout {
+pub enum ClaimResult {
     /// It is. `left_out` of its repeats were suppressed before.
     Publish {
         /// How many.
@@ -80,7 +80,7 @@ impl Ledger {
             return Ok(false);
         }
         let state: Option<NoticeState> = self.table.get(&Key::notice_state(&id.account, &id.hash)).await?;
-        Ok(state.unwrap_or_default().quiet(interval, self.now()) == Quiet::Repeat)
+        Ok(state.unwrap_or_default().publication(interval, self.now()) == Publication::Repeat)
     }
 
     /// Claims a notice that is not that of a grant, or counts it as a repeat.
@@ -88,30 +88,30 @@ impl Ledger {
     /// # Errors
     ///
     /// The table was not read or not written.
-    pub async fn claim_notice(&self, id: &NoticeId, interval: Duration) -> Result<Turnout, LedgerError> {
+    pub async fn claim_notice(&self, id: &NoticeId, interval: Duration) -> Result<ClaimResult, LedgerError> {
         let owner = new_id();
         loop {
             let Known { state, left_out, is_told } = self.known(id).await?;
             if is_told {
-                return Ok(Turnout::Suppressed);
+                return Ok(ClaimResult::Suppressed);
             }
             if interval.is_zero() {
-                return Ok(Turnout::Publish { left_out, claim: None });
+                return Ok(ClaimResult::Publish { left_out, claim: None });
             }
             let now = self.now();
             let known = state.clone().unwrap_or_default();
-            match known.quiet(interval, now) {
-                Quiet::Repeat => {
+            match known.publication(interval, now) {
+                Publication::Repeat => {
                     self.count(id, interval).await?;
-                    return Ok(Turnout::Suppressed);
+                    return Ok(ClaimResult::Suppressed);
                 }
-                Quiet::Claimed => sleep(LOOK.mul_f64(0.5 + fastrand::f64())).await,
-                Quiet::Due => {
+                Publication::Claimed => sleep(LOOK.mul_f64(0.5 + fastrand::f64())).await,
+                Publication::Due => {
                     let claimed = known.claimed_by(&owner, now, self.notice_ttl(interval));
                     let key = Key::notice_state(&id.account, &id.hash);
                     let seen = state.as_ref().map(|state| state.version);
                     if let Put::Done = self.table.put_if_unchanged(&key, seen, &claimed).await? {
-                        return Ok(Turnout::Publish { left_out, claim: Some(NoticeClaim(claimed)) });
+                        return Ok(ClaimResult::Publish { left_out, claim: Some(NoticeClaim(claimed)) });
                     }
                 }
             }

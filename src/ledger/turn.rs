@@ -25,7 +25,7 @@ const MAX_RENEWALS: u32 = 5;
 
 /// Waits for a turn.
 #[derive(Debug)]
-pub struct Queue<'a> {
+pub struct Waiter<'a> {
     ledger: &'a Ledger,
     principal: &'a Principal,
     owner: String,
@@ -46,12 +46,12 @@ pub struct Turn {
 
 impl Ledger {
     /// Lines up for the policy of `principal`.
-    pub fn line_up<'a>(&'a self, principal: &'a Principal) -> Queue<'a> {
-        Queue { ledger: self, principal, owner: new_id(), seen: None }
+    pub fn line_up<'a>(&'a self, principal: &'a Principal) -> Waiter<'a> {
+        Waiter { ledger: self, principal, owner: new_id(), seen: None }
     }
 }
 
-impl<'a> Queue<'a> {
+impl<'a> Waiter<'a> {
     /// Takes in the lock as it was just read.
     pub fn see(&mut self, lock: Option<Lock>) {
         let version = |lock: &Option<Lock>| lock.as_ref().map(|lock| lock.version);

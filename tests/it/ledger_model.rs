@@ -366,13 +366,13 @@ async fn undo(fleet: &Fleet, name: &str) {
     let (principal, function) = (Principal::parse(USER).unwrap(), function(name));
     let policies = InlinePolicies::new(&fleet.iam, &principal);
     loop {
-        let mut queue = fleet.ledger.line_up(&principal);
+        let mut waiter = fleet.ledger.line_up(&principal);
         let mut turn = loop {
-            if let Some(turn) = queue.try_turn().await.unwrap() {
+            if let Some(turn) = waiter.try_turn().await.unwrap() {
                 break turn;
             }
             sleep(Duration::from_millis(100)).await;
-            queue.look().await.unwrap();
+            waiter.look().await.unwrap();
         };
         let base = exclusive_writer::read(policies, &mut turn).await.unwrap();
         let wishes = fleet.ledger.pending(&principal).await.unwrap().wishes;

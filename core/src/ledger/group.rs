@@ -7,7 +7,7 @@
 use crate::arn::FunctionArn;
 use crate::decision::Grant;
 use crate::incoming::source::Source;
-use crate::ledger::records::{is_taken_back, taken_back};
+use crate::ledger::records::taken_back;
 use crate::ledger::{TableTime, Undone};
 use crate::policy::lease::Expiry;
 use crate::policy::quota::Usage;
@@ -45,12 +45,10 @@ pub struct Wish {
     pub ttl: TableTime,
 }
 
-/// One grant in a put.
+/// Where a grant comes from: the rule, and the event of the denial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
-    /// The function's ARN.
-    pub function: String,
+pub struct Origin {
     /// The rule that admits it.
     pub rule: String,
     /// The source of the event.
@@ -61,9 +59,20 @@ pub struct Entry {
     /// When the call was denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_time: Option<String>,
-    /// Who was denied, as the event names them.
+    /// Who was denied, as the event names them: the session of a role, or the principal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by: Option<String>,
+}
+
+/// One grant in a put.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The function's ARN.
+    pub function: String,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// When the grant expires, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
@@ -160,7 +169,7 @@ pub fn plan(
         taken: Vec::new(),
     };
     let mut functions = BTreeSet::new();
-    if !is_taken_back(undone.get(&entry.function), entry.event_time.as_deref(), entry.source) {
+    if !entry.origin.is_taken_back(undone.get(&entry.function)) {
         plan.own = match plan.merge(document, grant)? {
             Merge::Covered { is_listed, expires } => OwnResult::Covered { is_listed, expires },
             Merge::Write { document, added } => {
@@ -179,12 +188,12 @@ pub fn plan(
     for mut wish in waiting.take(MAX_WISHES) {
         let admitted = Some(&wish.entry)
             .filter(|_| wish.principal == grant.principal().as_str())
-            .and_then(|entry| Some((FunctionArn::parse(&entry.function)?, entry.source)))
+            .and_then(|entry| Some((FunctionArn::parse(&entry.function)?, entry.origin.source)))
             .and_then(|(function, source)| decide(&function, source))
             .filter(|admitted| admitted.principal() == grant.principal());
         let name = FunctionArn::parse(&wish.entry.function).map(|function| function.to_string());
         let undo = name.and_then(|name| undone.get(&name));
-        let is_taken_back = is_taken_back(undo, wish.entry.event_time.as_deref(), wish.entry.source);
+        let is_taken_back = wish.entry.origin.is_taken_back(undo);
         let Some(admitted) = admitted.filter(|_| !is_taken_back) else {
             wish.answer = Some(Answer::Refused);
             plan.answered.push(wish);
@@ -205,7 +214,7 @@ pub fn plan(
                 functions.insert(wish.entry.function.clone());
                 let expires = admitted.expiry().map(|expiry| expiry.to_string());
                 plan.entries.push(Entry {
-                    rule: admitted.rule().to_owned(),
+                    origin: Origin { rule: admitted.rule().to_owned(), ..wish.entry.origin.clone() },
                     added: added.clone(),
                     expires: expires.clone(),
                     wish: Some(wish.id.clone()),

@@ -9,7 +9,7 @@ use crate::ledger::UndoRecord;
 use std::collections::BTreeMap;
 
 /// The sort key of a principal's lock.
-pub const LOCK: &str = "lock";
+const LOCK: &str = "lock";
 
 const GRANT: &str = "grant#";
 const REPORTED: &str = "reported#";

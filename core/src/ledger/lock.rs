@@ -228,6 +228,6 @@ fn sorted(value: Value) -> Value {
 }
 
 /// Returns the first 128 bits of a digest.
-pub(super) fn hex(digest: &[u8]) -> String {
+fn hex(digest: &[u8]) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

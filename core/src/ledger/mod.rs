@@ -11,13 +11,11 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-pub use group::{Answer, Entry, OwnResult, Plan, Wish, plan};
-pub use key::{Key, LOCK, Undone};
+pub use group::{Answer, Entry, Origin, OwnResult, Plan, Wish, plan};
+pub use key::{Key, Undone};
 pub use lock::{Intent, LEASE, Lock, Reading, STALE_READ, Stamp, fingerprint};
-pub use notice_state::{Claim, NoticeState, Quiet};
-pub use records::{
-    GrantRecord, LogEntry, LogKind, Reported, UndoRecord, is_taken_back, table_time, taken_back,
-};
+pub use notice_state::{Claim, NoticeState, Publication};
+pub use records::{GrantRecord, LogEntry, LogKind, Reported, UndoRecord, table_time, taken_back};
 
 /// Seconds since the epoch by DynamoDB's clock, which all environments share; see [`Lock`].
 pub type TableTime = u64;

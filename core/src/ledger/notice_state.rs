@@ -35,7 +35,7 @@ pub struct Claim {
 
 /// Whether a notice is to be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quiet {
+pub enum Publication {
     /// It repeats one inside the interval.
     Repeat,
     /// Another one publishes it at this moment.
@@ -46,7 +46,7 @@ pub enum Quiet {
 
 impl NoticeState {
     /// Tells whether the notice is to be published at `now`, where its repeats are suppressed for `interval`.
-    pub fn quiet(&self, interval: Duration, now: TableTime) -> Quiet {
+    pub fn publication(&self, interval: Duration, now: TableTime) -> Publication {
         let seconds = interval.as_secs().checked_sub(1);
         let is_repeat =
             self.sent_at.is_some_and(|sent| seconds.is_some_and(|seconds| is_recent(sent, now, seconds)));
@@ -55,9 +55,9 @@ impl NoticeState {
             .as_ref()
             .is_some_and(|claim| (now..=now.saturating_add(CLAIM + AHEAD)).contains(&claim.ends));
         match (is_repeat, is_claimed) {
-            (true, _) => Quiet::Repeat,
-            (false, true) => Quiet::Claimed,
-            (false, false) => Quiet::Due,
+            (true, _) => Publication::Repeat,
+            (false, true) => Publication::Claimed,
+            (false, false) => Publication::Due,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::decision::Grant;
 use crate::incoming::source::Source;
-use crate::ledger::{AHEAD, Entry, TableTime, is_recent};
+use crate::ledger::{AHEAD, Entry, Origin, TableTime, is_recent};
 use crate::policy::lease::Expiry;
 use crate::reason::{Reason, Refusal};
 use crate::rfc3339;
@@ -18,21 +18,9 @@ pub struct GrantRecord {
     pub principal: String,
     /// The function's ARN.
     pub function: String,
-    /// The rule that granted it; `None` where it was found covered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// The source of the event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
-    /// The event's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_id: Option<String>,
-    /// When the call was denied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_time: Option<String>,
-    /// Who was denied, as the event names them: the session of a role, or the principal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_by: Option<String>,
+    /// Where it comes from; `None` where it was found covered.
+    #[serde(flatten)]
+    pub origin: Option<Origin>,
     /// When it was granted, RFC 3339; `None` where it was found covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted_at: Option<String>,
@@ -61,11 +49,7 @@ impl GrantRecord {
         Self {
             principal: principal.to_owned(),
             function: entry.function.clone(),
-            rule: Some(entry.rule.clone()),
-            source: Some(entry.source),
-            event_id: entry.event_id.clone(),
-            event_time: entry.event_time.clone(),
-            asked_by: entry.asked_by.clone(),
+            origin: Some(entry.origin.clone()),
             granted_at: timestamp(now),
             expires: entry.expires.clone(),
             since: now,
@@ -189,21 +173,9 @@ pub struct LogEntry {
     /// When, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// Of a grant: the rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// Of a grant: the source of the event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
-    /// Of a grant: the event's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_id: Option<String>,
-    /// Of a grant: when the call was denied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_time: Option<String>,
-    /// Of a grant: who was denied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_by: Option<String>,
+    /// Of a grant: where it comes from.
+    #[serde(flatten)]
+    pub origin: Option<Origin>,
     /// Of a grant: when it expires, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
@@ -219,11 +191,7 @@ impl LogEntry {
             principal: principal.to_owned(),
             function: entry.function.clone(),
             time: timestamp(now),
-            rule: Some(entry.rule.clone()),
-            source: Some(entry.source),
-            event_id: entry.event_id.clone(),
-            event_time: entry.event_time.clone(),
-            asked_by: entry.asked_by.clone(),
+            origin: Some(entry.origin.clone()),
             expires: entry.expires.clone(),
             ttl,
         }
@@ -236,26 +204,24 @@ impl LogEntry {
             principal: undo.principal.clone(),
             function: undo.function.clone(),
             time: timestamp(undo.at),
-            rule: None,
-            source: None,
-            event_id: None,
-            event_time: None,
-            asked_by: None,
+            origin: None,
             expires: None,
             ttl: undo.ttl,
         }
     }
 }
 
-/// Whether a denial happened before its pair was taken back, and so grants nothing.
-///
-/// CloudTrail's times have whole seconds, so that one of the same second counts as before. A denial without a time may be as old
-/// as can be; only a text that an operator hands over is of now.
-pub fn is_taken_back(undo: Option<&UndoRecord>, event_time: Option<&str>, source: Source) -> bool {
-    let Some(undo) = undo else { return false };
-    match event_time.and_then(rfc3339::parse) {
-        Some(time) => table_time(time) <= undo.at,
-        None => source != Source::Manual,
+impl Origin {
+    /// Whether the denial happened before its pair was taken back, and so grants nothing.
+    ///
+    /// CloudTrail's times have whole seconds, so that one of the same second counts as before. A denial without a time may be as
+    /// old as can be; only a text that an operator hands over is of now.
+    pub fn is_taken_back(&self, undo: Option<&UndoRecord>) -> bool {
+        let Some(undo) = undo else { return false };
+        match self.event_time.as_deref().and_then(rfc3339::parse) {
+            Some(time) => table_time(time) <= undo.at,
+            None => self.source != Source::Manual,
+        }
     }
 }
 

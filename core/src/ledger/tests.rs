@@ -55,11 +55,13 @@ fn granted(name: &str) -> Grant {
 fn entry(name: &str) -> Entry {
     Entry {
         function: function(name).to_string(),
-        rule: "all".to_owned(),
-        source: Source::Cloudtrail,
-        event_id: Some(format!("event-{name}")),
-        event_time: Some("2026-11-28T06:00:00Z".to_owned()),
-        asked_by: None,
+        origin: Origin {
+            rule: "all".to_owned(),
+            source: Source::Cloudtrail,
+            event_id: Some(format!("event-{name}")),
+            event_time: Some("2026-11-28T06:00:00Z".to_owned()),
+            asked_by: None,
+        },
         expires: None,
         added: Vec::new(),
         taken_away: 0,
@@ -266,8 +268,8 @@ fn a_wish_is_no_permission() {
         forged("clip-1", &|wish| wish.entry.function = other_region.to_owned()),
         forged("clip-1", &|wish| wish.entry.function = "*".to_owned()),
         forged("clip-1", &|wish| wish.entry.function = format!("{}*", function("clip-1"))),
-        forged("clip-1", &|wish| wish.entry.source = Source::Log),
-        forged("secret", &|wish| wish.entry.rule = "all".to_owned()),
+        forged("clip-1", &|wish| wish.entry.origin.source = Source::Log),
+        forged("secret", &|wish| wish.entry.origin.rule = "all".to_owned()),
         forged("secret", &|wish| wish.entry.added = function("clip-1").resource_pair().into()),
     ] {
         let plan = planned(None, vec![wish.clone()], &Undone::new());
@@ -346,8 +348,9 @@ fn what_was_taken_back_is_not_granted_for_a_denial_from_before() {
         (Some("2026-11-28T06:00:01Z"), Source::Cloudtrail, false),
         (Some("2026-11-28T05:00:01Z"), Source::Manual, true),
     ] {
-        assert_eq!(is_taken_back(Some(&undo), time, source), expected, "{time:?} {source:?}");
-        assert!(!is_taken_back(None, time, source));
+        let origin = Origin { event_time: time.map(str::to_owned), source, ..entry("clip-1").origin };
+        assert_eq!(origin.is_taken_back(Some(&undo)), expected, "{time:?} {source:?}");
+        assert!(!origin.is_taken_back(None));
     }
 }
 
@@ -355,16 +358,19 @@ fn what_was_taken_back_is_not_granted_for_a_denial_from_before() {
 fn a_notice_is_due_claimed_or_a_repeat() {
     let interval = Duration::from_secs(3_600);
     let new = NoticeState::default();
-    assert_eq!(new.quiet(interval, NOW), Quiet::Due);
+    assert_eq!(new.publication(interval, NOW), Publication::Due);
     let claimed = new.claimed_by("one", NOW, NOW);
-    assert_eq!(claimed.quiet(interval, NOW + 15), Quiet::Claimed);
+    assert_eq!(claimed.publication(interval, NOW + 15), Publication::Claimed);
     // Whoever claimed it is gone.
-    assert_eq!(claimed.quiet(interval, NOW + 16), Quiet::Due);
-    assert_eq!(claimed.unclaimed().quiet(interval, NOW), Quiet::Due);
+    assert_eq!(claimed.publication(interval, NOW + 16), Publication::Due);
+    assert_eq!(claimed.unclaimed().publication(interval, NOW), Publication::Due);
     let sent = NoticeState::sent(7, NOW, NOW);
-    assert_eq!(sent.quiet(interval, NOW + 3_599), Quiet::Repeat);
-    assert_eq!(sent.quiet(interval, NOW + 3_600), Quiet::Due);
-    assert_eq!(sent.claimed_by("two", NOW + 3_600, NOW).quiet(interval, NOW + 3_600), Quiet::Claimed);
+    assert_eq!(sent.publication(interval, NOW + 3_599), Publication::Repeat);
+    assert_eq!(sent.publication(interval, NOW + 3_600), Publication::Due);
+    assert_eq!(
+        sent.claimed_by("two", NOW + 3_600, NOW).publication(interval, NOW + 3_600),
+        Publication::Claimed
+    );
     assert_eq!((sent.version, sent.claim), (7, None));
 }
 
@@ -377,14 +383,14 @@ fn a_time_that_lies_ahead_counts_as_none() {
         let expected = if is_believed { Reading::Stale } else { Reading::Current };
         assert_eq!(lock.reading(None, NOW), expected, "{ahead}");
         let sent = NoticeState::sent(1, NOW + ahead, NOW);
-        let expected = if is_believed { Quiet::Repeat } else { Quiet::Due };
-        assert_eq!(sent.quiet(interval, NOW), expected, "{ahead}");
+        let expected = if is_believed { Publication::Repeat } else { Publication::Due };
+        assert_eq!(sent.publication(interval, NOW), expected, "{ahead}");
         let record = GrantRecord::of_entry("p", &entry("clip-1"), NOW + ahead, NOW);
         assert_eq!(record.is_fresh(NOW, 60), is_believed, "{ahead}");
     }
     let mut claimed = NoticeState::default().claimed_by("one", NOW, NOW);
     claimed.claim.as_mut().unwrap().ends = u64::MAX;
-    assert_eq!(claimed.quiet(interval, NOW), Quiet::Due);
+    assert_eq!(claimed.publication(interval, NOW), Publication::Due);
 }
 
 #[test]
@@ -409,7 +415,7 @@ proptest! {
             wish.id = index.to_string();
             wish.principal = principal(&principals[index]).to_string();
             wish.entry.function = format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}");
-            wish.entry.source = Source::ALL[sources[index]];
+            wish.entry.origin.source = Source::ALL[sources[index]];
             wish
         }).collect();
         let foreign = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;

@@ -1,6 +1,6 @@
 //! The undo where the function has a ledger: it takes its turn with the function, and is recorded.
 //!
-//! What was denied before it grants nothing any more, whether it comes late, twice or out of a queue.
+//! What was denied before it grants nothing any more, whether it comes late, twice or out of a waiter.
 
 use crate::NO;
 use crate::args::Undo;
@@ -134,9 +134,9 @@ pub(crate) async fn take_back(
 }
 
 async fn wait_for_turn(ledger: &Ledger, undo: &Undo) -> Result<Turn, Problem> {
-    let (mut queue, began) = (ledger.line_up(&undo.principal), Instant::now());
+    let (mut waiter, began) = (ledger.line_up(&undo.principal), Instant::now());
     loop {
-        if let Some(turn) = queue.try_turn().await.map_err(Problem::new)? {
+        if let Some(turn) = waiter.try_turn().await.map_err(Problem::new)? {
             return Ok(turn);
         }
         if began.elapsed() > PATIENCE {
@@ -146,7 +146,7 @@ async fn wait_for_turn(ledger: &Ledger, undo: &Undo) -> Result<Turn, Problem> {
             )));
         }
         sleep(LOOK).await;
-        queue.look().await.map_err(Problem::new)?;
+        waiter.look().await.map_err(Problem::new)?;
     }
 }
 
