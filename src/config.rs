@@ -96,14 +96,12 @@ impl Config {
             own_log_group: own_log_group(get(AWS_LAMBDA_LOG_GROUP_NAME), get(AWS_LAMBDA_FUNCTION_NAME)),
         })
     }
-}
 
-impl Config {
     /// The account that the function is in, as far as its variables tell: that of its role, or else of its topic.
     pub fn home_account(&self) -> &str {
         match &self.own_role {
             Some(role) => role.account(),
-            None => self.topic.arn.split(':').nth(4).unwrap_or_default(),
+            None => Arn::parse(&self.topic.arn).map_or("", |arn| arn.account),
         }
     }
 }

@@ -141,17 +141,17 @@ impl Remediator {
         own: &OwnIdentity,
         progress: &Progress,
     ) -> Result<Remediated, HandlerError> {
-        let (settled, rule) = match decision {
+        let (concluded, rule) = match decision {
             Decision::Refuse { refusal, rule } => (Verdict::Refused(refusal).into(), rule),
             Decision::Grant(grant) => {
-                let settled = match &self.ledger {
+                let concluded = match &self.ledger {
                     Some(ledger) => self.grant_with_ledger(ledger, (&grant, facts), own, progress).await?,
                     None => self.grant(&grant, facts, progress).await?.into(),
                 };
-                (settled, Some(grant.rule().to_owned()))
+                (concluded, Some(grant.rule().to_owned()))
             }
         };
-        let Concluded { verdict, afterwards } = settled;
+        let Concluded { verdict, afterwards } = concluded;
         Ok(Remediated { report: Report { facts: facts.clone(), verdict, rule }, afterwards })
     }
 

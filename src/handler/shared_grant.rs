@@ -141,11 +141,11 @@ impl Remediator {
                 progress.at(format!("adding {} to the policy of {principal}", grant.function()));
                 let wish_id = wish.as_ref().map(|wish| wish.id.as_str());
                 match self.write_for_all(request, wish_id, turn).await {
-                    Ok(settled) => {
+                    Ok(concluded) => {
                         if let Some(wish) = wish {
                             ledger.forget_wish(principal, &wish.id).await;
                         }
-                        return Ok(settled);
+                        return Ok(concluded);
                     }
                     // The turn took too long, and was over. Whatever it has put is in its note.
                     Err(HandlerError::Ledger(LedgerError::LockLost { .. })) => {

@@ -6,17 +6,15 @@ outcome or an error with a code. The cases of a row run at once, each with a use
 
 import collections
 import itertools
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import pytest
 
-from local import proxy
 from support.deliveries import Environment, deliver, shown
-from support.dynamodb_calls import SPOILED, SPOILED_ELSEWHERE, Watch
-from support.own_user import LIST, Notices, OwnUser, wait_until
+from support.dynamodb_calls import SPOILED, SPOILED_ELSEWHERE
+from support.own_user import Notices, wait_until
+from support.party import Party
 
 # An error without one of them would be Lambda's own.
 CODES = {
@@ -36,12 +34,11 @@ TIMEOUT = {"condition failed": 18.0}
 INTERVAL = 5
 
 
-class Case:
-    """One user, whose function is spoiled; and one that is not."""
+class Case(Party):
+    """One user; the first function that writes their policy is spoiled."""
 
     def __init__(self, account, dynamodb, table, spoil=None):
-        self.account, self.dynamodb, self.table, self.stack = account, dynamodb, table, ExitStack()
-        self.user = OwnUser(account)
+        super().__init__(account, dynamodb, table)
         self.environment, self.watch = self.start(NOTICE_INTERVAL=str(INTERVAL))
         self.replies, self.hits, self.is_first = [], 0, True
         if spoil:
@@ -58,17 +55,10 @@ class Case:
 
             self.watch.spoil = spoil
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stack.close()
-
     def start(self, **variables):
-        calls = self.stack.enter_context(proxy.proxy(self.account.endpoint))
-        given = {"LEDGER_TABLE": self.table, "ALLOWLIST": json.dumps(LIST), **variables}
-        environment = Environment(self.account.environment(endpoint=calls.endpoint, **given))
-        return self.stack.enter_context(environment), Watch(calls, self.dynamodb, self.table)
+        """As in `Party`, but Lambda replaces the function when its process ends."""
+        environment = Environment(self.behind_proxy(**variables))
+        return self.stack.enter_context(environment), self.watches[-1]
 
     def deliver(self, name, timeout):
         def on_delivery(number):
@@ -78,17 +68,6 @@ class Case:
         replies = deliver(self.environment, self.user.denial(name), timeout, on_delivery)
         self.replies.append(replies)
         return replies[-1] is not None and not replies[-1].is_error
-
-    def lock(self):
-        key = {"pk": {"S": self.user.partition}, "sk": {"S": "lock"}}
-        return self.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
-
-    def wishes(self):
-        values = {":pk": {"S": self.user.partition}, ":wish": {"S": "wish#"}}
-        condition = "pk = :pk AND begins_with(sk, :wish)"
-        return self.dynamodb.query(
-            TableName=self.table, KeyConditionExpression=condition, ExpressionAttributeValues=values
-        )["Items"]
 
 
 def grant(case, notices, timeout):
@@ -106,7 +85,7 @@ def wish(case, notices, timeout):
     def hold(step, count):
         if step == "GetUserPolicy" and count == 0:
             deadline = time.monotonic() + 2
-            while not case.wishes() and time.monotonic() < deadline:
+            while not case.items("wish#") and time.monotonic() < deadline:
                 time.sleep(0.02)
 
     watch.spoil = hold
@@ -114,7 +93,6 @@ def wish(case, notices, timeout):
         holding = pool.submit(deliver, other, case.user.denial("clip-2"))
         wait_until(lambda: "owner" in case.lock(), what="the other one's lock")
         is_over = case.deliver("clip-1", timeout)
-        case.watch.violations += watch.violations
         if holding.result()[-1].is_error:
             return f"the other one: {shown(holding.result())}"
     granted, told = case.user.granted(), [notices.of(case.user, name) for name in ("clip-1", "clip-2")]
@@ -161,7 +139,7 @@ ROWS = [
 def steps(scene, account, dynamodb, table):
     """The calls that are to be spoiled, as they are when all goes well."""
     with Case(account, dynamodb, table) as case:
-        assert scene(case, Notices(account), 25.0) is None and not case.watch.violations
+        assert scene(case, Notices(account), 25.0) is None and not case.violations()
         time.sleep(0.2)
         found = [step for step in dict.fromkeys(case.watch.all) if SCENES[scene](step[0])]
     # How often one looks for an answer is not the same each time.
@@ -179,7 +157,7 @@ def test_a_spoiled_call(scene, name, account, dynamodb, table, figure):
         with Case(account, dynamodb, table, (step, fault, scope)) as case:
             problem = scene(case, notices, TIMEOUT.get(name, 25.0))
             said = "; ".join(shown(replies) for replies in case.replies)
-            wrong = [*case.watch.violations, *([problem] if problem and scope != ALWAYS else [])]
+            wrong = [*case.violations(), *([problem] if problem and scope != ALWAYS else [])]
             replies = [reply for replies in case.replies for reply in replies if reply]
             wrong += [f"{reply}" for reply in replies if reply.is_error and reply.body["errorType"] not in CODES]
             if not case.hits:

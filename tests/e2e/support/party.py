@@ -20,14 +20,17 @@ class Party:
     def __exit__(self, *_):
         self.stack.close()
 
-    def start(self, **variables):
-        """Starts an environment, and returns the function and the watch before it."""
+    def behind_proxy(self, **variables):
+        """A function's environment variables, with a watched proxy of its own before the services."""
         calls = self.stack.enter_context(proxy.proxy(self.account.endpoint))
         given = {"LEDGER_TABLE": self.table, "ALLOWLIST": json.dumps(LIST), **variables}
-        environment = self.account.environment(endpoint=calls.endpoint, **given)
-        function = self.stack.enter_context(runtime_api.function(BINARY, environment))
         self.watches.append(Watch(calls, self.dynamodb, self.table))
-        return function, self.watches[-1]
+        return self.account.environment(endpoint=calls.endpoint, **given)
+
+    def start(self, **variables):
+        """Starts an environment, and returns the function and the watch before it."""
+        environment = self.behind_proxy(**variables)
+        return self.stack.enter_context(runtime_api.function(BINARY, environment)), self.watches[-1]
 
     def violations(self):
         return [violation for watch in self.watches for violation in watch.violations]
